@@ -1,0 +1,1 @@
+"""A dump that exists only when proven whole."""

@@ -1,0 +1,1 @@
+"""Rules over one catalog snapshot; pure functions, no connection."""

@@ -1,0 +1,1 @@
+"""Everything that reaches PostgreSQL or starts a program."""

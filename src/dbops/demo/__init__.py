@@ -1,0 +1,1 @@
+"""The ERP database that dbops demonstrates itself on, healthy and broken."""

@@ -1,0 +1,1 @@
+"""A restore rehearsed in a throw-away server, compared and timed."""

@@ -1,0 +1,59 @@
+"""Keep secrets out of everything that is written, printed or raised.
+
+`remember()` is told each secret value once, where it enters; `redact()` stands at every sink. The set of known values
+is the one deliberate process-wide state of dbops: a redactor that has to be passed along is one forgotten argument
+away from a leak. It holds the spellings a secret takes on its way: raw, percent-encoded, base64, quoted by a shell.
+What it does not do: guess. A password that dbops was never told is caught only where a URL or a `password=` shows it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import urllib.parse
+
+MASK = "***"
+
+# Shorter values would blank out half of every text; libpq accepts them, so the URL patterns below still apply.
+_SHORTEST = 3
+
+# Rebound as a whole, never mutated: a reader on another thread sees the old set or the new one.
+_known: tuple[str, ...] = ()
+
+_URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+.:-]*://[^\s:/@'\"]*:)[^\s@'\"]*(?=@)", re.IGNORECASE)
+_KEYWORD_PASSWORD = re.compile(
+    r"(?P<head>\b(?:pgpassword|sslpassword|password|passwd)\s*[=:]\s*)(?:'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|[^\s&'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def remember(secret: str) -> None:
+    """Add one secret value to those `redact` hides from now on, in all its spellings."""
+    global _known  # noqa: PLW0603  (see the module docstring: the one deliberate process-wide state)
+    if len(secret) < _SHORTEST:
+        return
+    raw = secret.encode()
+    spellings = {
+        secret,
+        urllib.parse.quote(secret),
+        urllib.parse.quote(secret, safe=""),
+        urllib.parse.quote_plus(secret),
+        secret.replace("\\", "\\\\").replace("'", "\\'"),
+        secret.replace("'", "''"),
+        secret.replace("\\", "\\\\").replace(":", "\\:"),
+        shlex.quote(secret),
+        repr(secret)[1:-1],
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    }
+    # Longest first: a spelling that contains a shorter one must go as a whole.
+    _known = tuple(sorted({*_known, *spellings}, key=len, reverse=True))
+
+
+def redact(text: str) -> str:
+    """Return `text` with every remembered secret, and everything that looks like a password, masked."""
+    for spelling in _known:
+        text = text.replace(spelling, MASK)
+    text = _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
+    return _KEYWORD_PASSWORD.sub(rf"\g<head>{MASK}", text)
