@@ -1,0 +1,47 @@
+# Everything a newcomer runs. Each target makes .venv itself, from hashed pins; nothing outside the checkout is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TESTS ?=
+
+.PHONY: demo test lint docs bench lock clean
+
+demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
+	$(BIN)/dbops demo
+
+test: $(READY)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/gen_docs.py --check
+
+docs: $(READY)  ## regenerate docs/cli.md, docs/checks/ and docs/schema/
+	$(BIN)/python scripts/gen_docs.py
+
+bench: $(READY)  ## benchmarks print ratios, measured side by side in one run
+	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
+
+lock: $(READY)  ## refresh the pins; no index address is written
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+	  pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# pip refuses hashes together with an editable requirement, hence two installs.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "dbops needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+	  || { echo "this Python cannot make environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
