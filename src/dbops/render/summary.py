@@ -1,0 +1,104 @@
+"""The last lines: the verdict with what it rests on, where the evidence is, and the next command."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
+from dbops.render.quantities import counted, duration
+from dbops.render.terminal import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.model import Check, Objective, Report
+    from dbops.render.formats import View
+    from dbops.render.terminal import Page
+
+_STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
+
+
+def print_verdict(page: Page, report: Report, view: View) -> None:
+    """Print the verdict, the kept file, the next command."""
+    page.blank()
+    page.paragraph(
+        (report.verdict.upper(), _STYLES[report.verdict]),
+        f"  {'; '.join(_grounds(report))} (exit {report.exit_code}, {duration(report.duration_ms)})",
+        hang=2,
+    )
+    if view.quiet:
+        return
+    if view.kept is not None:
+        sealed = "" if report.seal else " (unsigned)"
+        page.line(("Evidence: ", "bold"), clean(os.path.relpath(view.kept)), sealed)
+    if report.problem is None:
+        page.paragraph(("Next: ", "bold"), clean(next_command(report, view.again)), hang=6)
+
+
+def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
+    """Return the checks and objectives of a report and of the reports inside it."""
+    checks, objectives = list(report.checks), list(report.objectives)
+    for part in report.reports:
+        more_checks, more_objectives = _everything(part)
+        checks += more_checks
+        objectives += [objective for objective in more_objectives if objective not in objectives]
+    return checks, objectives
+
+
+def _grounds(report: Report) -> Iterator[str]:
+    """Yield what the verdict rests on, the worst first."""
+    checks, objectives = _everything(report)
+    if report.problem is not None:
+        yield "could not be carried out"
+    severities = Counter(f.severity for check in checks for f in check.findings if f.waived is None)
+    for severity in sorted(severities, key=lambda severity: -severity.rank):
+        yield counted(severities[severity], severity.value, None if severity is not Severity.INFO else severity.value)
+    for objective in objectives:
+        if objective.status is ObjectiveStatus.MISSED:
+            yield f"{objective.id.upper()} missed ({clean(objective.scenario)})"
+        elif objective.status is ObjectiveStatus.MET and objective.value_ms is not None:
+            yield f"{objective.id.upper()} {duration(objective.value_ms)} of {duration(objective.limit_ms)}"
+    statuses = Counter(check.status for check in checks)
+    failed_steps = [step.name for step in report.steps if step.status is Verdict.FAIL and not report.reports]
+    for name in failed_steps:
+        yield f"{clean(name)} failed"
+    if statuses[CheckStatus.ERROR]:
+        yield f"{statuses[CheckStatus.ERROR]} could not be checked"
+    if statuses[CheckStatus.PASS]:
+        yield counted(statuses[CheckStatus.PASS], "check passes", "checks pass")
+    if statuses[CheckStatus.SKIP]:
+        yield f"{statuses[CheckStatus.SKIP]} not checked"
+
+
+_AFTER_PASS = {
+    "audit": "dbops backup{again}, then dbops drill{again}",
+    "backup": "dbops drill --depth restore{again}",
+    "suite": "run it every night: dbops suite{again} --json, and keep the evidence file with the change ticket",
+    "demo": "dbops suite --database-url=URL, on a database of your own",
+    "doctor": "dbops audit{again}",
+    "init": "dbops audit{again}",
+}
+
+
+def next_command(report: Report, again: str = "") -> str:
+    """Return the one thing to type next; `again` holds the options that name the same database."""
+    repeated = f"dbops {report.command}{again}"
+    if report.verdict is Verdict.FAIL:
+        return f"{_mend(report)}, then {repeated}"
+    if report.verdict is Verdict.INCONCLUSIVE:
+        return f"settle what is named above, then {repeated}"
+    if report.command == "drill":
+        restored = report.restorability is Verdict.PASS
+        return f"dbops suite{again}" if restored else f"dbops backup{again}, then dbops drill --depth restore{again}"
+    return _AFTER_PASS.get(report.command, repeated).format(again=again)
+
+
+def _mend(report: Report) -> str:
+    checks, objectives = _everything(report)
+    if any(finding.fix for check in checks for finding in check.findings if finding.waived is None):
+        return "run the SQL under fix"
+    if any(objective.status is ObjectiveStatus.MISSED for objective in objectives):
+        return "make the change that meets the objective"
+    return "mend what is named above"

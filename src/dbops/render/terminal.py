@@ -1,0 +1,142 @@
+"""Everything that depends on where text is going: colour, width, glyphs; and what keeps foreign text harmless there.
+
+Object names and messages come from databases and programs, so they are hostile: `clean` makes every control, invisible
+or direction-changing character visible, and nothing is ever read as rich markup (all text is a `Text`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Lines longer than this are hard to read, however wide the window is; SQL is exempt, it is never wrapped.
+_WIDEST = 110
+_NARROWEST = 40
+_OFF_TERMINAL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The few signs in front of lines, each one column wide."""
+
+    passed: str
+    failed: str
+    unsure: str
+    skipped: str
+    arrow: str
+    rule: str
+
+
+UNICODE = Glyphs(passed="✓", failed="✗", unsure="?", skipped="○", arrow="→", rule="─")
+ASCII = Glyphs(passed="+", failed="x", unsure="?", skipped="o", arrow=">", rule="-")
+
+
+def glyphs_for(stream: TextIO) -> Glyphs:
+    """Return the signs that the stream's encoding can carry."""
+    signs = f"{UNICODE.passed}{UNICODE.failed}{UNICODE.skipped}{UNICODE.arrow}{UNICODE.rule}"
+    try:
+        signs.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def clean(text: str, *, keep: str = "") -> str:
+    """Return `text` with every character that does not print as itself escaped, except those in `keep`.
+
+    That covers control characters, terminal escapes, bidirectional overrides, zero-width characters, lone surrogates.
+    """
+    return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def on_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Return whether a person watches `stream`: a terminal that can move its cursor, outside of CI."""
+    return stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """Return the columns to fill: COLUMNS, else the terminal's, else what reads well in a log."""
+    wished = environ.get("COLUMNS", "")
+    if wished.isdecimal() and int(wished):
+        return max(_NARROWEST, min(_WIDEST, int(wished)))
+    try:
+        measured = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else _OFF_TERMINAL
+    except (OSError, ValueError):
+        measured = _OFF_TERMINAL
+    return max(_NARROWEST, min(_WIDEST, measured or _OFF_TERMINAL))
+
+
+def console_for(stream: TextIO, *, color: bool = True, environ: Mapping[str, str] | None = None) -> Console:
+    """Return a console that interprets nothing: no markup, no highlighting, no emoji, no cropping at 80 columns."""
+    environ = os.environ if environ is None else environ
+    plain = not color or bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+    return Console(
+        file=stream,
+        width=_width(stream, environ),
+        height=25,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        color_system=None if plain else "auto",
+        legacy_windows=False,
+        _environ=dict(environ),
+    )
+
+
+class Page:
+    """A stream of lines for people, wrapped by us, so that nothing is padded, cropped or boxed."""
+
+    def __init__(self, stream: TextIO, *, color: bool = True) -> None:
+        self._console = console_for(stream, color=color)
+        self._blank = True
+        self.glyphs = glyphs_for(stream)
+
+    @property
+    def width(self) -> int:
+        """Columns that a line may fill."""
+        return self._console.width
+
+    def line(self, *parts: str | tuple[str, str]) -> None:
+        """Print one line as it is; each part is text, or text and style."""
+        self._print(Text.assemble(*parts))
+
+    def blank(self) -> None:
+        """Print one empty line, never two in a row and never at the top."""
+        if not self._blank:
+            self._print(Text())
+        self._blank = True
+
+    def paragraph(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
+        """Print text wrapped to the width, `indent` columns in, continuation lines `hang` further."""
+        text = Text.assemble(*parts)
+        lines = text.wrap(self._console, max(_NARROWEST // 2, self.width - indent - hang))
+        for number, wrapped in enumerate(lines):
+            wrapped.rstrip()
+            self._print(Text(" " * (indent + (hang if number else 0))) + wrapped)
+
+    def sql(self, statement: str, *, indent: int) -> None:
+        """Print SQL to be copied: never wrapped, no frame; line breaks and tabs kept, the rest escaped."""
+        for line in clean(statement.strip("\n"), keep="\n\t").split("\n"):
+            self._print(Text(" " * indent + line, style="cyan"))
+
+    def heading(self, title: str) -> None:
+        """Print a rule across the page with a title in it."""
+        self.blank()
+        lead = self.glyphs.rule * 2
+        rest = self.glyphs.rule * max(2, min(78, self.width) - len(title) - 4)
+        self._print(Text.assemble((f"{lead} ", "dim"), (title, "bold"), (f" {rest}", "dim")))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
+        self._blank = False
