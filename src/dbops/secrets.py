@@ -57,3 +57,14 @@ def redact(text: str) -> str:
         text = text.replace(spelling, MASK)
     text = _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
     return _KEYWORD_PASSWORD.sub(rf"\g<head>{MASK}", text)
+
+
+def holds_secret(text: str) -> bool:
+    """Tell whether `text` shows a remembered secret or a password in a URL or a `password=`.
+
+    A secret that is one lower-case word does not count here: it is as likely the name of a database, a user or a
+    directory (`postgres`), and this answer makes callers refuse. `redact` hides it all the same.
+    """
+    if _URL_PASSWORD.search(text) or _KEYWORD_PASSWORD.search(text):
+        return True
+    return any(spelling in text for spelling in _known if not (spelling.isalpha() and spelling.islower()))

@@ -1,0 +1,317 @@
+"""The only place that starts a program.
+
+Every program gets its own session and process group, nothing on stdin, `LC_ALL=C`, an allow-listed environment, and its
+output in files: a pipe that nobody reads stops a program after 64 KiB. It dies with dbops, also by `kill -9`
+(`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this does not do:
+judge an exit code. `run` records it, the caller writes that down, then calls `check`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from dbops.errors import DeadlineError, PrivilegeError, ProgramFailedError, ProgramMissingError
+from dbops.secrets import holds_secret, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from dbops.connection.run_as import RunAs
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+# What a PostgreSQL program may see of our environment. PG* stays out: the target is decided once, in target.py.
+_INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LD_PRELOAD",
+    "NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP", "KRB5CCNAME", "KRB5_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+
+# How often `on_tick` is called while a program runs, in seconds.
+TICK = 0.1
+# How long an ended group may take to clean up (pg_dump cancels its query, pg_restore ends its workers), in seconds.
+GRACE = 2.0
+# How much of a program's stderr an error quotes.
+_QUOTED_LINES = 5
+_QUOTED_BYTES = 4096
+
+
+def base_environment() -> dict[str, str]:
+    """Return the environment every program gets: the allow-listed part of ours, `LC_ALL=C`, `TZ=UTC`."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def last_lines(path: Path, lines: int = _QUOTED_LINES) -> str:
+    """Return the last lines of a file that a program wrote, redacted; empty when there are none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _QUOTED_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return redact("\n".join(text.strip().splitlines()[-lines:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended: exit code (negative: the signal that ended it), wall time in ms, output files."""
+
+    program: Path
+    exit_code: int
+    duration_ms: int
+    stdout: Path
+    stderr: Path
+
+    def check(self, *, hint: str | None = None) -> Self:
+        """Raise ProgramFailedError, quoting the program's own last words, unless it ended with 0."""
+        if self.exit_code != 0:
+            quoted = last_lines(self.stderr) or last_lines(self.stdout)
+            how = f"ended with {self.exit_code}" if self.exit_code > 0 else f"was ended by signal {-self.exit_code}"
+            raise ProgramFailedError(f"{self.program.name} {how}: {quoted or 'it said nothing'}", hint=hint)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is arranged between fork and exec.
+
+    `run_as` drops root; `inner_user` is the `(uid, gid)` to appear as in a user namespace; `new_network` takes the
+    network away; `death_signal` is what the program gets when dbops dies.
+    """
+
+    run_as: RunAs | None = None
+    inner_user: tuple[int, int] | None = None
+    new_network: bool = False
+    death_signal: int = signal.SIGTERM
+
+
+class Running:
+    """A started program, alone in its process group; leaving the context ends whatever is left of the group."""
+
+    def __init__(self, program: Path, child: subprocess.Popen[bytes]) -> None:
+        self.program = program
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the process group's."""
+        return self._child.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def ended(self) -> bool:
+        """Tell whether the program has ended."""
+        return self.wait(0) is not None
+
+    def wait(self, seconds: float | None) -> int | None:
+        """Wait up to `seconds` (None: for ever); return the exit code, or None while it still runs."""
+        if self._child.returncode is None and _ends_within(self._child, seconds):
+            # The leader is a zombie until wait() below, so its group id cannot have been given to anyone else yet.
+            self._signal_group(signal.SIGKILL)
+            self._child.wait()
+        return self._child.returncode
+
+    def send(self, number: int) -> None:
+        """Send a signal to the program alone, unless it has ended."""
+        self._child.send_signal(number)
+
+    def end(self, first: int = signal.SIGTERM, grace: float = GRACE) -> None:
+        """End the whole group: signal `first`, after `grace` seconds SIGKILL."""
+        if self._child.returncode is not None:
+            return
+        self._signal_group(first)
+        if self.wait(grace) is None:
+            self._signal_group(signal.SIGKILL)
+            self.wait(None)
+
+    def _signal_group(self, number: int) -> None:
+        # macOS answers EPERM for a group that only holds a zombie.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, number)
+
+
+def run(
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    output: Path,
+    deadline: float | None,
+    environment: Mapping[str, str] | None = None,
+    run_as: RunAs | None = None,
+    on_tick: Callable[[], None] | None = None,
+    stdout: Path | None = None,
+    surroundings: Surroundings | None = None,
+) -> Completed:
+    """Run a program to its end.
+
+    `output` is a path without suffix: `.out` and `.err` beside it receive stdout and stderr (`stdout` overrides the
+    first). `deadline` is in seconds from now. `environment` is added to `base_environment()`. `on_tick` is called every
+    100 ms; what it raises ends the program. Raises ProgramMissingError, PrivilegeError, DeadlineError; never for an
+    exit code.
+    """
+    files = (stdout or output.with_name(f"{output.name}.out"), output.with_name(f"{output.name}.err"))
+    started = time.monotonic()
+    with start(
+        program, arguments, stdout=files[0], stderr=files[1], environment=environment,
+        surroundings=surroundings or Surroundings(run_as=run_as),
+    ) as running:  # fmt: skip
+        exit_code = _await(running, None if deadline is None else started + deadline, deadline, on_tick)
+    return Completed(program, exit_code, round((time.monotonic() - started) * 1000), *files)
+
+
+def _await(running: Running, end: float | None, deadline: float | None, on_tick: Callable[[], None] | None) -> int:
+    """Return the exit code; `end` is on the monotonic clock."""
+    while True:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        exit_code = running.wait(left if on_tick is None else min(TICK, left if left is not None else TICK))
+        if exit_code is not None:
+            return exit_code
+        if end is not None and time.monotonic() >= end:
+            running.end()
+            raise DeadlineError(
+                f"{running.program.name} was still running after {deadline:g} s and has been ended",
+                hint="allow more time, or look for what it waits for: locks, a slow disk, a lost network",
+            )
+        if on_tick is not None:
+            on_tick()
+
+
+def ask(program: Path, *arguments: str, deadline: float = 20.0) -> str:
+    """Return what a program prints on stdout, for short questions such as `--version`. Raises as `Completed.check`."""
+    with tempfile.TemporaryDirectory(prefix="dbops-") as folder:
+        completed = run(program, arguments, output=Path(folder) / program.name, deadline=deadline).check()
+        return completed.stdout.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def start(
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    stdout: Path,
+    stderr: Path,
+    environment: Mapping[str, str] | None = None,
+    surroundings: Surroundings | None = None,
+    directory: Path | None = None,
+) -> Running:
+    """Start a program and return once it is the program (exec has succeeded).
+
+    `directory` is its working directory, default that of `stderr`. Raises ProgramMissingError and PrivilegeError.
+    """
+    _refuse_secrets(program, arguments)
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(_output(path)) for path in (stdout, stderr)]
+        report_in, report_out = os.pipe()
+        reader = stack.enter_context(open(report_in, "rb"))  # noqa: PTH123  (a descriptor, not a path)
+        writer = stack.enter_context(open(report_out, "wb"))  # noqa: PTH123
+        command = _command(program, arguments, surroundings or Surroundings(), report_out)
+        child = _popen(
+            command, stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1], start_new_session=True,
+            pass_fds=(report_out,), cwd=directory or stderr.parent,
+            env={**base_environment(), **(environment or {})},
+        )  # fmt: skip
+        running = Running(program, child)
+        writer.close()
+        try:
+            problem = reader.read().decode(errors="replace")
+        except BaseException:
+            running.end()
+            raise
+    if problem:
+        running.end()
+        raise _explain(program, problem, surroundings or Surroundings())
+    return running
+
+
+def _output(path: Path) -> Any:
+    """Open a file for a program's output: ours alone, never through a symlink that someone planted."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return open(descriptor, "wb")  # noqa: PTH123  (a descriptor, not a path)
+
+
+def _command(program: Path, arguments: Sequence[str], around: Surroundings, report: int) -> list[str]:
+    settings = {
+        "report": report,
+        "parent": os.getpid(),
+        "user": [around.run_as.uid, around.run_as.gid] if around.run_as else None,
+        "inner_user": around.inner_user,
+        "new_network": around.new_network,
+        "death_signal": int(around.death_signal),
+    }
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(settings), str(program), *arguments]
+
+
+def _refuse_secrets(program: Path, arguments: Sequence[str]) -> None:
+    """Raise ValueError, which is a bug of ours, when an argument would show a secret to every user of the machine."""
+    for position, argument in enumerate(arguments, start=1):
+        if holds_secret(argument):
+            raise ValueError(f"argument {position} of {program.name} holds a secret; arguments are public")
+
+
+def _explain(program: Path, problem: str, around: Surroundings) -> ProgramMissingError | PrivilegeError:
+    phase, _, rest = problem.partition(" ")
+    words = rest.partition(" ")[2]
+    if phase == "exec":
+        return ProgramMissingError(f"{program} cannot be started: {words}")
+    if phase == "user" and around.run_as:
+        return PrivilegeError(
+            f"cannot become user {around.run_as.name} to start {program.name}: {words}",
+            hint="run dbops as an ordinary user, or give the container CAP_SETUID, CAP_SETGID and CAP_CHOWN",
+        )
+    return PrivilegeError(f"cannot arrange the {phase} of {program.name}: {words}")
+
+
+def _ends_within(child: subprocess.Popen[bytes], seconds: float | None) -> bool:
+    """Tell whether the child ends within `seconds`, without reaping it where the system can tell (Linux)."""
+    if not hasattr(os, "pidfd_open"):  # macOS: polled, and reaped on the way
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(seconds)
+        return child.returncode is not None
+    descriptor = os.pidfd_open(child.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else round(seconds * 1000)))
+    finally:
+        os.close(descriptor)
+
+
+class _Spawner:
+    """Starts children from a thread that lives as long as dbops.
+
+    The kernel sends the parent-death signal when the *thread* that forked ends, not the process: a server started by a
+    worker thread would be shot the moment that worker is done. The main thread forks itself; all others ask this one.
+    """
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def popen(self, command: list[str], **settings: Any) -> subprocess.Popen[bytes]:
+        if threading.current_thread() is threading.main_thread():
+            return subprocess.Popen(command, **settings)
+        with self._lock:
+            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="dbops-spawner")
+        return self._pool.submit(subprocess.Popen, command, **settings).result()
+
+
+_popen = _Spawner().popen

@@ -1,0 +1,95 @@
+"""One real PostgreSQL for the whole session, and databases of their own for each test."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from dbops.connection.binaries import find_server
+from dbops.connection.server import ScratchServer
+from pytest_postgresql import factories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dbops.connection.target import Target
+
+    RunSql = Callable[[Target, str], list[tuple[Any, ...]]]
+
+# Nothing of a test server has to survive a power cut; autovacuum would hold on to databases that are cloned from.
+_TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ScratchServer]:
+    """A PostgreSQL for this session: the newest installed, else the wheel."""
+    with ScratchServer(find_server(None, environ=os.environ), settings=_TEST_SETTINGS) as scratch_server:
+        yield scratch_server
+
+
+@dataclass(frozen=True)
+class _Address:
+    """The session's server, in the words of pytest-postgresql."""
+
+    host: str
+    port: int
+    user: str
+    password: str | None = None
+    options: str = ""
+    maintenance_dbname: str = "postgres"
+    template_dbname: str | None = None
+
+
+@pytest.fixture(scope="session")
+def server_address(server: ScratchServer) -> _Address:
+    target = server.target()
+    return _Address(target.host, target.port, target.user)
+
+
+def _load_erp(*, host: str, port: int, user: str, dbname: str, **_: Any) -> None:
+    # Imported here: a test that does not ask for the ERP does not need it.
+    from dbops.demo import erp
+
+    with psycopg.connect(
+        host=host, port=port, user=user, dbname=dbname, client_encoding="utf8", autocommit=True
+    ) as connection:
+        erp.load(connection)
+
+
+_empty_template = factories.postgresql_noproc(depends_on="server_address", dbname="empty")
+_empty_clone = factories.postgresql("_empty_template")
+erp_template = factories.postgresql_noproc(depends_on="server_address", dbname="erp", load=[_load_erp])
+_erp_clone = factories.postgresql("erp_template")
+
+
+@pytest.fixture
+def database(server: ScratchServer, _empty_clone: psycopg.Connection) -> Target:
+    """A fresh empty database, with nobody connected."""
+    name = _empty_clone.info.dbname
+    _empty_clone.close()
+    return server.target(name)
+
+
+@pytest.fixture
+def erp(server: ScratchServer, _erp_clone: psycopg.Connection) -> Target:
+    """A clone of the healthy demo ERP, with nobody connected."""
+    name = _erp_clone.info.dbname
+    _erp_clone.close()
+    return server.target(name)
+
+
+@pytest.fixture
+def run_sql() -> RunSql:
+    """Run statements in a database, each committed; returns the rows of the last, none for a command."""
+
+    def execute(target: Target, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(target.conninfo(), password=target.password, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []
+
+    return execute

@@ -1,0 +1,21 @@
+"""The throw-away server, in every situation it has to work in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dbops.connection.target import Target
+
+
+def test_each_test_gets_an_empty_database(database: Target, run_sql) -> None:
+    run_sql(database, "create table t (n int); insert into t values (1)")
+    assert run_sql(database, "select count(*) from pg_class where relname = 't'") == [(1,)]
+
+
+def test_another_test_sees_nothing_of_it(database: Target, run_sql) -> None:
+    assert run_sql(database, "select count(*) from pg_class where relname = 't'") == [(0,)]
+
+
+def test_a_command_returns_no_rows(database: Target, run_sql) -> None:
+    assert run_sql(database, "select 1; create table t (n int)") == []
