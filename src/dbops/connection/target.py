@@ -114,6 +114,19 @@ class Target:
         """Return where the value of a parameter came from."""
         return self.origins.get(keyword, "default")
 
+    def provenance(self) -> str:
+        """Return what is tried and where each value came from, for error messages; holds no secret."""
+        host = "host" if "host" in self.parameters else "hostaddr"
+        parts = [f"{key} {self.parameters.get(key, '')} ({self.origin(key)})" for key in (host, "port")]
+        parts += [f"database {self.database} ({self.origin('dbname')})", f"user {self.user} ({self.origin('user')})"]
+        if self.password is not None:
+            parts.append(f"password ({self.origin('password')})")
+        elif "passfile" in self.parameters:
+            parts.append(f"passwords of {self.parameters['passfile']} ({self.origin('passfile')})")
+        else:
+            parts.append("no password")
+        return ", ".join(parts)
+
     def conninfo(self) -> str:
         """Return the libpq connection string, without any secret: safe in an argument list."""
         return " ".join(f"{key}={_quoted(value)}" for key, value in self.parameters.items())
