@@ -1,0 +1,107 @@
+"""One spelling for every document: RFC 8785 for ASCII keys and integers, and a reader that accepts nothing else.
+
+Rules, in order: UTF-8 without a byte order mark, no key twice, no fraction and no NaN, no integer a JavaScript reader
+would round, no nesting bomb; and what was read, written again, is the same bytes. The last rule makes the others
+redundant for one-line records; they are kept since the readable report is re-encoded in a second form.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Never
+
+# RFC 8785 numbers are IEEE doubles: beyond this, two integers can have one spelling.
+LARGEST_INTEGER = 2**53 - 1
+DEEPEST = 64
+
+
+class NotCanonicalError(ValueError):
+    """The bytes are not the one accepted spelling of a document; the message says why."""
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 form of a JSON value made of ASCII-keyed objects, lists, strings, integers, booleans, null.
+
+    Raises NotCanonicalError for floats, for integers beyond 2^53 - 1, for other keys and for lone surrogates.
+    """
+    _admit(value, DEEPEST)
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as cause:
+        raise NotCanonicalError("a text holds half of a surrogate pair") from cause
+
+
+def readable(value: Any) -> bytes:
+    """Return a JSON value for people: two spaces, the order of the fields kept, ASCII only, one newline at the end.
+
+    ASCII, because people print these files on terminals, and names in a database may hold control sequences.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+
+
+def read_canonical(data: bytes) -> Any:
+    """Return the value of a canonical document; NotCanonicalError unless `data` is exactly its canonical form."""
+    value = read_strict(data)
+    if canonical(value) != data:
+        raise NotCanonicalError("not in canonical form")
+    return value
+
+
+def read_readable(data: bytes) -> Any:
+    """Return the value of a readable document; NotCanonicalError unless `data` is exactly what `readable` writes."""
+    value = read_strict(data)
+    if readable(value) != data:
+        raise NotCanonicalError("not spelled the way dbops writes it: the file was edited or reformatted")
+    return value
+
+
+def read_strict(data: bytes) -> Any:
+    """Return a JSON value, in whatever layout; NotCanonicalError for duplicate keys, fractions, NaN, deep nesting."""
+    try:
+        value = json.loads(
+            data.decode("utf-8", "strict"),
+            object_pairs_hook=_object,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except RecursionError:
+        raise NotCanonicalError("nested too deeply") from None
+    except NotCanonicalError:
+        raise
+    except ValueError as cause:
+        # The decoder's own message quotes nothing of the document but positions.
+        raise NotCanonicalError(f"not JSON: {cause}") from None
+    _admit(value, DEEPEST)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise NotCanonicalError("a key stands twice in one object")
+    return value
+
+
+def _refuse_number(_spelling: str) -> Never:
+    raise NotCanonicalError("a number is not an integer")
+
+
+def _admit(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise NotCanonicalError("nested too deeply")
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > LARGEST_INTEGER:
+                raise NotCanonicalError("an integer is too large to be exact everywhere")
+        case dict():
+            for key, item in value.items():
+                if not (isinstance(key, str) and key.isascii()):
+                    raise NotCanonicalError("a key is not ASCII")
+                _admit(item, depth - 1)
+        case list() | tuple():
+            for item in value:
+                _admit(item, depth - 1)
+        case _:
+            raise NotCanonicalError(f"a {type(value).__name__} has no canonical form")

@@ -1,0 +1,190 @@
+"""Ed25519 keys: who signs, and whose signatures count.
+
+A private key is PKCS8 PEM with mode 0600, outside the log directory; a keyid is the SHA-256 of the raw public key,
+always recomputed, never believed. `cryptography` is imported when a key is used, not before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dbops.errors import ConfigurationError
+from dbops.files import write_new
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that DSSE signs: its pre-authentication encoding, version 1."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def keyid_of(raw_public: bytes) -> str:
+    """Return the keyid of a raw 32-byte public key."""
+    return hashlib.sha256(raw_public).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key in use; its repr shows only the keyid."""
+
+    keyid: str
+    public: bytes
+    _key: Ed25519PrivateKey = field(repr=False)
+
+    def sign(self, payload_type: str, payload: bytes) -> dict[str, str]:
+        """Return one DSSE signature over a payload."""
+        signature = self._key.sign(pae(payload_type, payload))
+        return {"keyid": self.keyid, "sig": base64.b64encode(signature).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The public keys whose signatures count, by keyid."""
+
+    keys: Mapping[str, Ed25519PublicKey]
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def verifies(self, keyid: str, signature: str, payload_type: str, payload: bytes) -> bool:
+        """Tell whether a base64 signature over a payload is by the trusted key `keyid`."""
+        from cryptography.exceptions import InvalidSignature
+
+        key = self.keys.get(keyid)
+        raw = strict_base64(signature)
+        if key is None or raw is None:
+            return False
+        try:
+            key.verify(raw, pae(payload_type, payload))
+        except InvalidSignature:
+            return False
+        return True
+
+    def and_key(self, raw_public: bytes) -> Trust:
+        """Return this trust with one more key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        return Trust({**self.keys, keyid_of(raw_public): Ed25519PublicKey.from_public_bytes(raw_public)})
+
+
+NO_TRUST = Trust({})
+
+
+def strict_base64(text: str) -> bytes | None:
+    """Decode standard base64; None for any other spelling, such as set padding bits, spaces or missing padding."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None
+
+
+def generate(path: Path) -> Signer:
+    """Create a key pair: the private key at `path` (0600, must not exist), the public one beside it as `.pub`."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if os.path.lexists(path):
+        raise ConfigurationError(
+            f"{path} exists: a key is never overwritten",
+            hint="dbops evidence rotate replaces a key and keeps the proof",
+        )
+    key = Ed25519PrivateKey.generate()
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_new(path, encoded, 0o600, error=ConfigurationError)
+    signer = _signer(key)
+    write_public(signer, path.with_name(path.name + ".pub"))
+    return signer
+
+
+def public_pem(signer: Signer) -> bytes:
+    """Return the public key as PEM, the form `--trust` and `openssl` read."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    return Ed25519PublicKey.from_public_bytes(signer.public).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def write_public(signer: Signer, path: Path) -> None:
+    """Write the public key to a new file that everybody may read."""
+    write_new(path, public_pem(signer), 0o644, error=ConfigurationError)
+
+
+def load_signer(path: Path) -> Signer:
+    """Read the private key at `path`; ConfigurationError when it is missing, readable by others, or no Ed25519 key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            encoded = file.read(1 << 16)
+    except OSError as cause:
+        raise ConfigurationError(
+            f"cannot read the evidence key {path}: {cause.strerror}", hint=f"dbops evidence keygen {path} makes one"
+        ) from cause
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(
+            f"the evidence key {path} can be read by others than its owner", hint=f"chmod 600 {path}"
+        )
+    try:
+        key = load_pem_private_key(encoded, password=None)
+    except (ValueError, TypeError) as cause:
+        raise ConfigurationError(f"{path} holds no unencrypted PKCS8 private key") from cause
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigurationError(f"{path} is not an Ed25519 key", hint=f"dbops evidence keygen {path}.new makes one")
+    return _signer(key)
+
+
+def load_trust(*paths: Path) -> Trust:
+    """Read the PEM public keys of the files at `paths`; ConfigurationError when one holds none or another kind."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    keys: dict[str, Ed25519PublicKey] = {}
+    for path in paths:
+        for block in _pem_blocks(path):
+            try:
+                key = load_pem_public_key(block)
+            except ValueError as cause:
+                raise ConfigurationError(f"{path} holds something that is no public key") from cause
+            if not isinstance(key, Ed25519PublicKey):
+                raise ConfigurationError(f"{path} holds a key that is not Ed25519")
+            keys[keyid_of(key.public_bytes_raw())] = key
+    return Trust(keys)
+
+
+_END = b"-----END PUBLIC KEY-----"
+
+
+def _pem_blocks(path: Path) -> list[bytes]:
+    try:
+        text = path.read_bytes()
+    except OSError as cause:
+        raise ConfigurationError(f"cannot read the trusted keys {path}: {cause.strerror}") from cause
+    blocks = [block + _END + b"\n" for block in text.split(_END)[:-1]]
+    if not blocks:
+        raise ConfigurationError(f"{path} holds no PEM public key", hint="it is the .pub file beside the evidence key")
+    return blocks
+
+
+def _signer(key: Ed25519PrivateKey) -> Signer:
+    raw = key.public_key().public_bytes_raw()
+    return Signer(keyid_of(raw), raw, key)

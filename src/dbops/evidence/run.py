@@ -1,0 +1,449 @@
+"""One run: recorded before anything is touched, its steps timed, its report sealed and kept whatever happens.
+
+Rules, in order: `run.started` is on disk before the caller gets the run; a step is recorded before its error goes on;
+the report is on disk before the record that vouches for it, the record before the report gets its final name; a verdict
+counts only when all of that succeeded. A failure is a report too. What it does not do: decide (see `judge.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbops import __version__
+from dbops.errors import DbopsError, EvidenceNotKeptError, ExitCode, StoppedError
+from dbops.evidence.canonical import canonical, readable
+from dbops.evidence.judge import error_code, judge
+from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
+from dbops.evidence.log import EvidenceLog, OpenLog
+from dbops.evidence.seal import DIGEST_OF, RecordType, Subject, sha256
+from dbops.evidence.signals import uninterrupted
+from dbops.evidence.wording import clean
+from dbops.files import directory_notes, secure_directory, sha256_of, sync_directory, write_new
+from dbops.model import (
+    Artifact,
+    Changes,
+    Check,
+    Objective,
+    Problem,
+    Report,
+    Severity,
+    Step,
+    TargetInfo,
+    Tool,
+    Verdict,
+    utc_now,
+)
+from dbops.secrets import redact
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator
+
+    from dbops.evidence.keys import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks of a run: what time it is (UTC), and how long something took (seconds)."""
+
+    now: Callable[[], dt.datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(slots=True)
+class StepRecorder:
+    """A step while it runs. Set `exit_code` and `output` (a path, or a few words); it passes unless told otherwise."""
+
+    name: str
+    started_at: dt.datetime
+    exit_code: int | None = None
+    output: str | None = None
+    status: Verdict | None = None
+    duration_ms: int | None = None
+
+    def fail(self) -> None:
+        """Say that the step's answer is no."""
+        self.status = Verdict.FAIL
+
+    def inconclusive(self) -> None:
+        """Say that the step could not tell."""
+        if self.status is not Verdict.FAIL:
+            self.status = Verdict.INCONCLUSIVE
+
+    def ended_by(self, error: BaseException) -> None:
+        """Judge the step by the error that ended it: damage and crashes are a no, everything else is a doubt."""
+        if error_code(error) in {ExitCode.FAIL, ExitCode.EVIDENCE_BROKEN, ExitCode.BUG}:
+            self.fail()
+        else:
+            self.inconclusive()
+
+    def as_step(self) -> Step:
+        """Return the step as it is kept; one that is still open could not tell."""
+        status = self.status or (Verdict.INCONCLUSIVE if self.duration_ms is None else Verdict.PASS)
+        return Step(
+            name=self.name,
+            status=status,
+            started_at=self.started_at,
+            duration_ms=self.duration_ms or 0,
+            exit_code=self.exit_code,
+            output=redact(self.output) if self.output else self.output,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a run was started with."""
+
+    command: str
+    folder: str
+    fail_on: Severity
+    strict: bool
+    settings_sha256: str | None
+    challenge: str | None
+    signer: Signer | None
+    clock: Clock
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What operations have told the run so far."""
+
+    tools: list[Tool] = field(default_factory=lambda: [Tool(name="dbops", version=__version__)])
+    steps: list[StepRecorder] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    objectives: list[Objective] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    not_tested: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+
+class Run:
+    """A run that is going on. Made by `Run.start`, which is a context manager."""
+
+    def __init__(self, log_dir: Path, terms: _Terms) -> None:
+        self._terms = terms
+        self.log_dir = log_dir
+        self.started_at = terms.clock.now()
+        self._started = terms.clock.monotonic()
+        self.run_id = f"{self.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self._log = EvidenceLog(log_dir, terms.signer, terms.clock.now)
+        self._marker: Marker | None = None
+        self._collected = _Collected()
+        self._report: Report | None = None
+        self.target: TargetInfo | None = None
+        self.restorability: Verdict | None = None
+        self.changes: Changes | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(  # noqa: PLR0913  (each is a fact about the run, given once, by name)
+        cls,
+        command: str,
+        log_dir: Path,
+        folder: str,
+        *,
+        settings_sha256: str | None = None,
+        fail_on: Severity = Severity.ERROR,
+        strict: bool = False,
+        challenge: str | None = None,
+        signer: Signer | None = None,
+        clock: Clock | None = None,
+    ) -> Iterator[Run]:
+        """Record that `command` starts, yield the run, and keep its report as `log_dir/folder/<run id>.json`.
+
+        Errors of the block are recorded and go on with their `report` set. Raises EvidenceNotKeptError when nothing
+        can be kept, EvidenceBrokenError when the log is not what its checkpoint says; both carry an unsealed report.
+        """
+        terms = _Terms(command, folder, fail_on, strict, settings_sha256, challenge, signer, clock or Clock())
+        run = cls(log_dir, terms)
+        try:
+            run._open()
+            yield run
+        except BaseException as error:
+            run._end(error)
+            raise
+        else:
+            run._end(None)
+
+    @property
+    def command(self) -> str:
+        """The command's name, as on the command line."""
+        return self._terms.command
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks this run is timed by."""
+        return self._terms.clock
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report is kept once the run has ended."""
+        return self.log_dir / self._terms.folder / f"{self.run_id}.json"
+
+    @property
+    def directory(self) -> Path:
+        """The run's own directory for tool output and listings, created when first asked for.
+
+        Every file in it when the run ends becomes an artifact of the report.
+        """
+        return secure_directory(self.report_path.with_suffix(""))
+
+    @property
+    def report(self) -> Report:
+        """The sealed report; there is none before the run has ended."""
+        if self._report is None:
+            raise RuntimeError("a run has its report only after it has ended")
+        return self._report
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[StepRecorder]:
+        """Time a phase and record how it ended before any error of it goes on. A part is named "phase/part"."""
+        recorder = StepRecorder(name, self.clock.now())
+        self._collected.steps.append(recorder)
+        started = self.clock.monotonic()
+        try:
+            yield recorder
+        except BaseException as error:
+            recorder.ended_by(error)
+            raise
+        finally:
+            recorder.duration_ms = _milliseconds(self.clock.monotonic() - started)
+
+    def add_checks(self, *checks: Check) -> None:
+        """Add results of checks."""
+        self._collected.checks.extend(checks)
+
+    def add_objective(self, *objectives: Objective) -> None:
+        """Add recovery objectives, measured or not."""
+        self._collected.objectives.extend(objectives)
+
+    def add_tool(self, *tools: Tool) -> None:
+        """Add programs that took part, each once."""
+        self._collected.tools.extend(tool for tool in tools if tool not in self._collected.tools)
+
+    def add_artifact(self, path: Path, *, sha256: str | None = None, size: int | None = None) -> Artifact:
+        """Add a file that belongs to the run; digest and size are taken now unless the caller has just taken them."""
+        if sha256 is None or size is None:
+            sha256, size = sha256_of(path)
+        name = Path(os.path.relpath(path, self.report_path.parent)).as_posix()
+        artifact = Artifact(path=name, sha256=sha256, bytes=size)
+        self._collected.artifacts[name] = artifact
+        return artifact
+
+    def not_tested(self, text: str) -> None:
+        """Say in one sentence what this run did not look at."""
+        _add_once(self._collected.not_tested, redact(text))
+
+    def note(self, text: str) -> None:
+        """Say in one sentence what a reader of the report should know."""
+        _add_once(self._collected.notes, redact(text))
+
+    def attach(self, report: Report, path: Path | None = None) -> None:
+        """Take in the full report of a part: its artifacts, objectives and report file count as this run's too."""
+        self._collected.reports.append(report)
+        self._collected.objectives.extend(report.objectives)
+        if path is None or not path.exists():
+            return
+        self.add_artifact(path)
+        for artifact in report.artifacts:
+            self.add_artifact(path.parent / artifact.path, sha256=artifact.sha256, size=artifact.bytes)
+
+    def _open(self) -> None:
+        self._log.create()
+        secure_directory(self.report_path.parent)
+        for directory in (self.log_dir, self._log.directory, self.report_path.parent):
+            self._collected.notes.extend(directory_notes(directory))
+        with self._log.exclusive() as log:
+            recover(log, self.log_dir)
+            marker = mark(self._log.directory, self.run_id)
+            try:
+                log.append(RecordType.STARTED, {**self._identity(), "configSha256": self._terms.settings_sha256})
+            except BaseException:
+                marker.release()  # whether the record got there is for the next run to find out
+                raise
+            self._marker = marker
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "runId": self.run_id,
+            "command": self.command,
+            "challenge": self._terms.challenge,
+            "report": self.report_path.relative_to(self.log_dir).as_posix(),
+        }
+
+    def _end(self, error: BaseException | None) -> None:
+        """Judge, seal, record and publish; the report reaches the caller in every case."""
+        try:
+            with uninterrupted():
+                self._keep_or_say_why(error)
+        except StoppedError as stopped:
+            stopped.report = self._report
+            raise
+
+    def _keep_or_say_why(self, error: BaseException | None) -> None:
+        try:
+            self._keep(error)
+        except Exception as failure:
+            # The verdict does not count: the report that is handed out says so, and has no seal.
+            if error is not None:
+                self.note(f"before that, the run had ended with: {error}")
+            self._report = Report.model_validate(self._body(failure))
+            failure.report = self._report  # type: ignore[attr-defined]
+            raise
+        finally:
+            if error is not None:
+                error.report = self._report  # type: ignore[attr-defined]
+
+    def _keep(self, error: BaseException | None) -> None:
+        if self._marker is None:
+            # The run never started: there is no record to end, only an answer to give.
+            self._report = Report.model_validate(self._body(error))
+            return
+        try:
+            self._collect_directory()
+            self._seal(self._body(error), error)
+        except BaseException:
+            self._marker.release()
+            raise
+        self._marker.remove()
+
+    def _body(self, error: BaseException | None) -> dict[str, Any]:
+        """Return the judged report without its seal, as JSON, fit to be kept and shown."""
+        body: dict[str, Any] = clean(judge(self._draft(error), error).to_json())
+        del body["seal"]
+        return body
+
+    def _seal(self, body: dict[str, Any], error: BaseException | None) -> None:
+        digest = sha256(canonical(body))
+        if not self._log.path.exists():
+            raise EvidenceNotKeptError(
+                f"{self._log.path} has gone while the run was going on", hint="keep the log directory where it is"
+            )
+        with self._log.exclusive() as log:
+            entry = log.prepare(_kind(error), self._outcome(body, error), self._subjects(body, digest))
+            kept = {**body, "seal": entry.seal}
+            waiting = body_path(self.report_path)
+            write_new(waiting, readable(kept))
+            try:
+                sync_directory(waiting.parent)
+                log.commit(entry)
+            except BaseException:
+                self._withdraw(waiting, log)
+                raise
+        publish(self.report_path)
+        self._report = Report.model_validate(kept)
+
+    def _withdraw(self, waiting: Path, log: OpenLog) -> None:
+        """Take back a report whose record did not reach the log; one whose record did is for recovery to publish."""
+        with contextlib.suppress(OSError, DbopsError):
+            if all(record["type"] == RecordType.STARTED for record in log.records_of(self.run_id)):
+                waiting.unlink()
+
+    def _outcome(self, body: dict[str, Any], error: BaseException | None) -> dict[str, Any]:
+        target = body["target"]
+        source = {name: target[name] for name in ("systemIdentifier", "database")} if target else None
+        outcome = {**self._identity(), "verdict": body["verdict"], "exitCode": body["exitCode"]}
+        if _kind(error) is RecordType.ABORTED:
+            return {**outcome, "reason": body["problem"]["message"]}
+        return {**outcome, "durationMs": body["durationMs"], "source": source}
+
+    def _subjects(self, body: dict[str, Any], digest: str) -> list[Subject]:
+        folder = self.report_path.parent
+        report = Subject(self._identity()["report"], digest, DIGEST_OF)
+        files = [
+            Subject(Path(os.path.relpath(folder / artifact["path"], self.log_dir)).as_posix(), artifact["sha256"])
+            for artifact in body["artifacts"]
+        ]
+        return [report, *files]
+
+    def _collect_directory(self) -> None:
+        directory = self.report_path.with_suffix("")
+        for path in sorted(directory.rglob("*")):
+            name = path.relative_to(self.report_path.parent).as_posix()
+            if name not in self._collected.artifacts and path.is_file() and not path.is_symlink():
+                self.add_artifact(path)
+
+    def _draft(self, error: BaseException | None) -> Report:
+        """Return the report as it stands; verdict and exit code are for `judge` to fill in."""
+        finished = self.clock.now()
+        collected = self._collected
+        return Report(
+            command=self.command,
+            run_id=self.run_id,
+            verdict=Verdict.INCONCLUSIVE,
+            exit_code=int(ExitCode.UNABLE),
+            started_at=self.started_at,
+            finished_at=finished,
+            duration_ms=_milliseconds(self.clock.monotonic() - self._started),
+            host=socket.gethostname(),
+            target=self.target,
+            tools=tuple(collected.tools),
+            config_sha256=self._terms.settings_sha256,
+            fail_on=self._terms.fail_on,
+            strict=self._terms.strict,
+            steps=tuple(recorder.as_step() for recorder in collected.steps),
+            checks=tuple(collected.checks),
+            restorability=self.restorability,
+            objectives=tuple(collected.objectives),
+            artifacts=tuple(collected.artifacts.values()),
+            not_tested=tuple(collected.not_tested),
+            notes=tuple(collected.notes),
+            problem=problem_of(error),
+            reports=tuple(collected.reports),
+            changes=self.changes,
+        )
+
+
+def problem_of(error: BaseException | None) -> Problem | None:
+    """Return an error as the problem of a report, redacted; what dbops did not raise itself is called internal."""
+    match error:
+        case None:
+            return None
+        case DbopsError():
+            return Problem(message=redact(error.message), hint=redact(error.hint) if error.hint else None)
+        case KeyboardInterrupt():
+            return problem_of(StoppedError(2))
+        case _:
+            return Problem(
+                message=redact(f"internal error: {type(error).__name__}: {error}"),
+                hint="this is a defect of dbops: please report it with the output of the same command and --verbose",
+            )
+
+
+def report_without_run(command: str, error: BaseException) -> Report:
+    """Return the report of a command that ended before it could become a run: nothing of it is kept."""
+    now = utc_now()
+    draft = Report(
+        command=command,
+        run_id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        verdict=Verdict.INCONCLUSIVE,
+        exit_code=int(ExitCode.UNABLE),
+        started_at=now,
+        finished_at=now,
+        duration_ms=0,
+        host=socket.gethostname(),
+        tools=(Tool(name="dbops", version=__version__),),
+        problem=problem_of(error),
+    )
+    return judge(draft, error)
+
+
+def _kind(error: BaseException | None) -> RecordType:
+    return RecordType.ABORTED if isinstance(error, StoppedError | KeyboardInterrupt) else RecordType.FINISHED
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _add_once(texts: list[str], text: str) -> None:
+    if text not in texts:
+        texts.append(text)

@@ -1,0 +1,80 @@
+"""SIGINT and SIGTERM as an exception in the main thread, once; the second one ends the process on the spot.
+
+Installed by the boundary around a whole command, so that `finally` blocks take down servers and children and the run is
+recorded as aborted. While a record is being written the signal waits. The only state is the process's own table of
+handlers. What it does not do: catch SIGKILL; the next run finds out about that one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from dbops.errors import StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Stopper:
+    """The handler: raises StoppedError for the first signal, or keeps it while a record is being written."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._waiting = False
+        self._held = 0
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if self._first is not None:
+            # The user asked twice, or cleaning up hangs: go at once, with the disposition the caller will see.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self._first = number
+        if self._held:
+            self._waiting = True
+            return
+        raise StoppedError(number)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+        if self._waiting and not self._held and self._first is not None:
+            self._waiting = False
+            raise StoppedError(self._first)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM inside into StoppedError; does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopper = _Stopper()
+    before = {number: signal.signal(number, stopper) for number in _CAUGHT}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Make the first signal wait until the block has ended; an error of the block goes before it."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, _Stopper) and threading.current_thread() is threading.main_thread():
+        with handler.held():
+            yield
+    else:
+        yield
