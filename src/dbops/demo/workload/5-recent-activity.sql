@@ -1,0 +1,5 @@
+-- The activity feed of the start page.
+select at, actor_id, action, entity_type, entity_id
+from public.audit_log
+order by at desc
+limit 20
