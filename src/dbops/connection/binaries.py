@@ -43,7 +43,7 @@ MINIMUM_MINORS_AS_OF = "2026-11"
 MINIMUM_MINORS = {15: 20, 16: 16, 17: 12, 18: 7}
 OLDEST_SUPPORTED = min(MINIMUM_MINORS)
 
-_VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?(?:devel|beta\d+|rc\d+)?")
+_VERSION = re.compile(r"\(?PostgreSQL\)? (\d+)(?:\.(\d+))?(?:devel|beta\d+|rc\d+)?")
 
 
 def parse_version(text: str) -> int:
