@@ -45,6 +45,7 @@ from dbops.secrets import redact
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from dbops.evidence.keys import Signer
 
@@ -202,6 +203,21 @@ class Run:
         if self._report is None:
             raise RuntimeError("a run has its report only after it has ended")
         return self._report
+
+    def part(self, command: str, folder: str) -> AbstractContextManager[Run]:
+        """Start a run of its own, on this run's terms, for a part of what this one does."""
+        terms = self._terms
+        return Run.start(
+            command,
+            self.log_dir,
+            folder,
+            settings_sha256=terms.settings_sha256,
+            fail_on=terms.fail_on,
+            strict=terms.strict,
+            challenge=terms.challenge,
+            signer=terms.signer,
+            clock=terms.clock,
+        )
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[StepRecorder]:
