@@ -294,12 +294,13 @@ class TableCount(Document):
 
 
 class SequenceState(Document):
-    """Where a sequence stood in the snapshot."""
+    """Where a sequence stood before the dump; `moved_to` is where it stood after it, when it had moved meanwhile."""
 
     schema_: str
     name: str
     last_value: int | None
     is_called: bool
+    moved_to: int | None = None
 
 
 class ExtensionInfo(Document):
