@@ -6,6 +6,7 @@ begins, and a long one how long it took, so that a log can be read afterwards. `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dbops.render.quantities import counted, duration, size
 from dbops.render.terminal import ASCII, clean, console_for, glyphs_for, on_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -24,11 +27,19 @@ if TYPE_CHECKING:
 _WORTH_A_LINE_MS = 1000
 
 
-def progress_for(stream: TextIO, *, quiet: bool = False, color: bool = True) -> Progress:
-    """Return the progress that suits `stream`."""
+@contextlib.contextmanager
+def showing(stream: TextIO, *, quiet: bool = False, color: bool = True) -> Iterator[Progress]:
+    """Hand out the progress that suits `stream`; whatever happens inside, the cursor is given back."""
     if quiet:
-        return Silence()
-    return Bars(stream, color=color) if on_terminal(stream, os.environ) else Lines(stream)
+        yield Silence()
+    elif on_terminal(stream, os.environ):
+        bars = Bars(stream, color=color)
+        try:
+            yield bars
+        finally:
+            bars.clear()
+    else:
+        yield Lines(stream)
 
 
 def _amount(done: int, unit: str) -> str:
@@ -121,8 +132,14 @@ class Bars:
             return
         self._drawn.remove_task(self._tasks.pop())
         if not self._tasks:
+            self.clear()
+
+    def clear(self) -> None:
+        """Take everything away, finished or not."""
+        if self._drawn is not None:
             self._drawn.stop()
-            self._drawn = None
+        self._drawn = None
+        self._tasks.clear()
 
 
 def _so_far(done: int, total: float | None, unit: str, speed: float | None) -> str:

@@ -113,13 +113,7 @@ def _print_undecided(page: Page, checks: tuple[Check, ...]) -> None:
             page.paragraph(
                 f"{page.glyphs.skipped} ", (", ".join(names), "bold"), f": {clean(reason or '')}", indent=2, hang=2
             )
-            _print_remedy(page, remedy)
-
-
-def _print_remedy(page: Page, remedy: str | None) -> None:
-    """Print what to do: statements and commands are left in one piece, so that they can be copied."""
-    for line in (remedy or "").splitlines():
-        page.sql(line, indent=4)
+            page.remedy(remedy or "", indent=4)
 
 
 def _print_passed(page: Page, checks: tuple[Check, ...], view: View) -> None:
@@ -173,4 +167,4 @@ def _print_problem(page: Page, problem: Problem, view: View) -> None:
         return
     page.blank()
     page.paragraph(("Could not be carried out: ", "bold red"), clean(problem.message), hang=2)
-    _print_remedy(page, problem.hint)
+    page.remedy(problem.hint or "", indent=2)

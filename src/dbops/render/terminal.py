@@ -130,6 +130,14 @@ class Page:
         for line in clean(statement.strip("\n"), keep="\n\t").split("\n"):
             self._print(Text(" " * indent + line, style="cyan"))
 
+    def remedy(self, text: str, *, indent: int) -> None:
+        """Print what to do next: prose is wrapped; a line that ends in a semicolon is SQL and stays in one piece."""
+        for line in text.splitlines():
+            if line.rstrip().endswith(";"):
+                self.sql(line, indent=indent)
+            else:
+                self.paragraph(clean(line), indent=indent)
+
     def heading(self, title: str) -> None:
         """Print a rule across the page with a title in it."""
         self.blank()

@@ -1,0 +1,185 @@
+"""From the outcome of a command, or from what ended it, to text on two streams and an exit code.
+
+Rules, in order: with --json exactly one document goes to stdout, whatever happened; messages go to stderr; a report
+that was asked for in a file is written before it is printed; nothing foreign leaves here unredacted; a traceback is
+shown only with DBOPS_DEBUG=1. What it does not do: judge (a report brings its verdict), or catch signals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+
+from dbops.cli.options import Outcome, OutputOptions
+from dbops.errors import DbopsError, EvidenceNotKeptError, UsageError
+from dbops.render.formats import format_of, render
+from dbops.secrets import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import TextIO
+
+    from dbops.model import Report
+
+# What a shell reports for a reader that went away: 128 + SIGPIPE.
+_BROKEN_PIPE = 141
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One command line: its words, the command they name, and its options once they are known."""
+
+    words: Sequence[str]
+    command: str
+    options: OutputOptions | None = field(default=None)
+
+    def known_options(self) -> OutputOptions:
+        """Return the options, or, where the command line could not be read, what its words ask for anyway."""
+        if self.options is not None:
+            return self.options
+        pairs = zip(self.words, self.words[1:], strict=False)
+        json = "--json" in self.words or "--format=json" in self.words or ("--format", "json") in pairs
+        return OutputOptions(json=json, no_color="--no-color" in self.words)
+
+
+def answer(invocation: Invocation, app: typer.Typer) -> int:
+    """Run the command line and return the exit code, with everything printed that has to be."""
+    try:
+        outcome = typer.main.get_command(app).main(
+            args=list(invocation.words), prog_name="dbops", standalone_mode=False, obj=invocation
+        )
+        return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else int(outcome or 0)
+    except BrokenPipeError:
+        return _hang_up()
+    except SystemExit as leaving:  # Typer met a broken pipe
+        return int(leaving.code or 0)
+    except BaseException as error:  # noqa: BLE001  (the one boundary: everything becomes an exit code here)
+        return _deliver_failure(invocation, error)
+
+
+def _deliver(outcome: Outcome, invocation: Invocation) -> int:
+    """Write the report to the files asked for and to stdout; return the exit code."""
+    options = invocation.known_options()
+    unwritten = list(_write_files(outcome, options))
+    _print_report(outcome, options)
+    for error in unwritten:
+        explain(invocation, error.message, error.hint)
+    return int(unwritten[0].exit_code if unwritten else outcome.report.exit_code)
+
+
+def _write_files(outcome: Outcome, options: OutputOptions) -> Iterator[DbopsError]:
+    """Write each --output file; yield what went wrong, so that the rest is still written."""
+    for path in options.output or ():
+        text = io.StringIO()
+        render(outcome.report, format_of(path), text, options.view(outcome.kept, problem=True))
+        try:
+            _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+        except DbopsError as error:
+            yield error
+
+
+def _write(path: Path, data: bytes) -> None:
+    from dbops.files import write_atomically
+
+    if path.exists() and not path.is_file():  # a pipe or a device: there is nothing to replace
+        path.write_bytes(data)
+    else:
+        write_atomically(path.absolute(), data)
+
+
+def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = False) -> None:
+    try:
+        render(outcome.report, options.chosen_format(), sys.stdout, options.view(outcome.kept, problem=problem))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard(sys.stdout)  # what is still buffered would fail again when the process ends
+        hint = f"it is kept as {outcome.kept}" if outcome.kept else "free some space, or name another place"
+        raise EvidenceNotKeptError(f"standard output cannot be written to: {error.strerror}", hint=hint) from error
+
+
+def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
+    """Print why there is no outcome: the failure's report where it says more than the message, then the message."""
+    from dbops.evidence.run import report_without_run
+
+    ours = _as_ours(error, invocation)
+    report = getattr(error, "report", None) or report_without_run(invocation.command, ours)
+    outcome = Outcome(report, getattr(error, "kept", None))
+    options = invocation.known_options()
+    try:
+        for unwritten in _write_files(outcome, options):
+            explain(invocation, unwritten.message, unwritten.hint)
+        if options.wants_json() or report.steps or report.checks or report.reports:
+            _print_report(outcome, options)
+    except (OSError, DbopsError):
+        _discard(sys.stdout)  # the message below is what is left to say
+    _explain_error(invocation, ours, report)
+    return int(report.exit_code)
+
+
+def _explain_error(invocation: Invocation, error: BaseException, report: Report) -> None:
+    problem = report.problem
+    if problem is None:
+        return
+    explain(invocation, problem.message, problem.hint)
+    if os.environ.get("DBOPS_DEBUG") == "1" and not isinstance(error, UsageError):
+        _say(redact("".join(traceback.format_exception(error))))
+
+
+def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
+    """Return a mistake on the command line, which Typer reports its own way, as a UsageError; leave everything else."""
+    if isinstance(error, typer.Abort):
+        return KeyboardInterrupt()
+    if not isinstance(error, typer.TyperException):
+        return error
+    message = error.format_message().split(" (Possible options")[0]
+    if invocation.command == "dbops":
+        return UsageError(message, hint="options follow the command; dbops --help lists the commands")
+    nearest = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
+    hint = f"did you mean {nearest}? " if nearest else ""
+    return UsageError(message, hint=f"{hint}dbops {invocation.command} --help lists the options")
+
+
+def explain(invocation: Invocation, message: str, hint: str | None) -> None:
+    """Print a message, and under it what to type next, on stderr."""
+    from dbops.render.terminal import Page, clean
+
+    program = "dbops" if invocation.command == "dbops" else f"dbops {invocation.command}"
+    try:
+        page = Page(sys.stderr, color=not invocation.known_options().no_color)
+        first, *rest = redact(message).splitlines() or [""]
+        page.paragraph((f"{program}: ", "bold red"), clean(first), hang=2)
+        for line in rest:
+            page.paragraph(clean(line), indent=2)
+        page.remedy(redact(hint or ""), indent=2)
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+
+
+def _hang_up() -> int:
+    """End quietly for a reader that went away, as the shell's own tools do."""
+    _discard(sys.stdout)
+    return _BROKEN_PIPE
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer nowhere, so that the interpreter does not stumble over it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -1,0 +1,211 @@
+"""The options that commands share, each declared once, and the step from a dataclass of options to a Typer command.
+
+A command is a function of one frozen dataclass of options. `command` spells that class out as a signature that Typer
+reads; the fields of the most special class come first in the help. Nothing heavy is imported here: help stays quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from dbops.errors import UsageError
+from dbops.render.formats import Format, View, format_of
+from dbops.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dbops.model import Report
+
+OutputFiles = list[Path] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command hands to the boundary: its report, and the file that keeps it as evidence, if one does."""
+
+    report: Report
+    kept: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """How the result is shown."""
+
+    format: Annotated[Format | None, typer.Option(help="How to print the report; table unless --json.")] = None
+    json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON report on stdout.")] = False
+    output: Annotated[
+        OutputFiles,
+        typer.Option(metavar="FILE", help="Also write the report to FILE (.json, .txt); may be repeated."),
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print findings and the verdict only.")] = (
+        False
+    )
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every finding, passed check and program used.")
+    ] = False
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR=1).")] = False
+
+    def chosen_format(self) -> Format:
+        """Return the format for stdout; UsageError where two options contradict each other."""
+        if self.json and self.format not in {None, Format.JSON}:
+            message = f"--json and --format {self.format} contradict each other"
+            raise UsageError(message, hint="leave one of them out; --output FILE writes a second format to a file")
+        return Format.JSON if self.json else self.format or Format.TABLE
+
+    def wants_json(self) -> bool:
+        """Tell whether stdout is for a program; never raises, unlike `chosen_format`."""
+        return self.json or self.format is Format.JSON
+
+    def check(self) -> None:
+        """Raise UsageError for options that do not go together, before anything is touched."""
+        self.chosen_format()
+        if self.quiet and self.verbose:
+            message = "--quiet and --verbose contradict each other"
+            raise UsageError(message, hint="leave one of them out")
+        for path in self.output or ():
+            format_of(path)
+            if not path.absolute().parent.is_dir():
+                message = f"--output {path}: there is no directory {path.absolute().parent}"
+                raise UsageError(message, hint="create the directory, or name another file")
+
+    def view(self, kept: Path | None, *, problem: bool) -> View:
+        """Return what the reader wants to see of a report that is kept as `kept`; `problem`: with what went wrong."""
+        return View(
+            verbose=self.verbose,
+            quiet=self.quiet,
+            color=not self.no_color,
+            problem=problem,
+            kept=kept,
+            again=_again(self),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions(OutputOptions):
+    """Options of every command that does something."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration; else dbops.toml, searched upward from here."),
+    ] = None
+    log_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where evidence is kept.  [default: logs]", show_default=False)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(CommonOptions):
+    """Options of every command whose run is kept as evidence."""
+
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What was skipped or not measured leaves the run inconclusive.")
+    ] = False
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Give up after this long by the wall clock: 90s, 10m, 2h.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOptions(RunOptions):
+    """Options that name the database."""
+
+    database_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The database; else DATABASE_URL, PGHOST..., or dbops.toml."),
+    ] = None
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="An entry of the libpq service file, instead of a URL.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailOnOptions:
+    """From which severity a finding fails the run."""
+
+    fail_on: Annotated[
+        Severity | None,
+        typer.Option(help="Exit 1 from this severity of finding on.  [default: error]", show_default=False),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDirOptions:
+    """Where backups are."""
+
+    backup_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where backups are kept.  [default: backups]", show_default=False),
+    ] = None
+
+
+Options = TypeVar("Options", bound=OutputOptions)
+
+# Flags that say how to run or what to show; everything else given is a setting and goes to `load_settings`.
+_NOT_SETTINGS = frozenset(field.name for field in fields(OutputOptions)) | {"config", "strict", "timeout"}
+
+
+def setting_flags(options: OutputOptions) -> Mapping[str, Any]:
+    """Return the settings given as flags, by field name; what was not given is absent."""
+    given = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in given.items() if name not in _NOT_SETTINGS and value is not None}
+
+
+def _again(options: OutputOptions) -> str:
+    """Return the options that make the next command reach the same database; a URL may hold a password."""
+    repeated = ""
+    if getattr(options, "database_url", None):
+        repeated += " --database-url=..."
+    for name in ("service", "config", "log_dir", "backup_dir"):
+        value = getattr(options, name, None)
+        if value is not None:
+            repeated += f" --{name.replace('_', '-')}={value}"
+    return repeated
+
+
+def command(app: typer.Typer, name: str, kind: type[Options]) -> Callable[[Callable[[Options], Outcome]], None]:
+    """Return a decorator that makes a function of `kind` the command `name` of `app`."""
+
+    def register(body: Callable[[Options], Outcome]) -> None:
+        app.command(name)(spelled_out(kind, body))
+
+    return register
+
+
+def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Callable[..., Outcome]:
+    """Return `body` as a function with one keyword parameter per option of `kind`, as Typer wants to see it.
+
+    The options are noted in the context before the body runs, so that the boundary can deliver a failure as asked.
+    """
+
+    def run(ctx: typer.Context, **values: Any) -> Outcome:
+        ctx.obj.options = options = kind(**values)
+        options.check()
+        return body(options)
+
+    hints = get_type_hints(kind, include_extras=True)
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    shown = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[field.name], default=field.default
+        )
+        for field in _specific_first(kind)
+    ]
+    run.__signature__ = inspect.Signature([context, *shown])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *shown]}
+    run.__doc__, run.__name__, run.__module__ = body.__doc__, body.__name__, body.__module__
+    return run
+
+
+def _specific_first(kind: type[OutputOptions]) -> list[dataclasses.Field[Any]]:
+    """Return the fields in the order of the classes that declare them, the most special class first."""
+    by_name = {field.name: field for field in fields(kind)}
+    declared = itertools.chain.from_iterable(vars(base).get("__annotations__", {}) for base in kind.__mro__)
+    return [by_name[name] for name in declared]
