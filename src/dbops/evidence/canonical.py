@@ -1,8 +1,8 @@
 """One spelling for every document: RFC 8785 for ASCII keys and integers, and a reader that accepts nothing else.
 
 Rules, in order: UTF-8 without a byte order mark, no key twice, no fraction and no NaN, no integer a JavaScript reader
-would round, no nesting bomb; and what was read, written again, is the same bytes. The last rule makes the others
-redundant for one-line records; they are kept since the readable report is re-encoded in a second form.
+would round, no nesting bomb; and the callers demand that what was read, written again, is the same
+bytes. The last rule makes most of the others redundant; they stand, since each names what is wrong.
 """
 
 from __future__ import annotations
@@ -37,14 +37,6 @@ def readable(value: Any) -> bytes:
     ASCII, because people print these files on terminals, and names in a database may hold control sequences.
     """
     return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-
-
-def read_canonical(data: bytes) -> Any:
-    """Return the value of a canonical document; NotCanonicalError unless `data` is exactly its canonical form."""
-    value = read_strict(data)
-    if canonical(value) != data:
-        raise NotCanonicalError("not in canonical form")
-    return value
 
 
 def read_readable(data: bytes) -> Any:

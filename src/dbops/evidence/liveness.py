@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbops.errors import EvidenceNotKeptError
-from dbops.evidence.seal import RecordType
+from dbops.evidence.records import RunAborted, RunStarted
 from dbops.files import secure_directory, sync_directory, try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.evidence.log import OpenLog
-
-_ENDED = {RecordType.FINISHED.value, RecordType.ABORTED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,10 @@ def _settle(log: OpenLog, log_dir: Path, run_id: str) -> None:
     records = log.records_of(run_id)
     if not records:
         return  # it died before its first record: nothing had been touched
-    report_path = log_dir / records[0]["report"]
+    started = records[0]
+    report_path = log_dir / started.report
     waiting = body_path(report_path)
-    if records[-1]["type"] in _ENDED:
+    if not isinstance(records[-1], RunStarted):
         if waiting.exists():
             publish(report_path)
         return
@@ -99,6 +99,14 @@ def _settle(log: OpenLog, log_dir: Path, run_id: str) -> None:
         unrecorded = report_path.with_suffix(".unrecorded.json")
         waiting.rename(unrecorded)
         reason += f"; the report it was about to record is kept as {unrecorded.relative_to(log_dir)}"
-    started = records[0]
-    fields = {name: started[name] for name in ("runId", "command", "challenge")}
-    log.append(RecordType.ABORTED, {**fields, "report": None, "verdict": None, "exitCode": None, "reason": reason})
+    aborted = partial(
+        RunAborted,
+        run_id=run_id,
+        command=started.command,
+        challenge=started.challenge,
+        report=started.report,
+        verdict=None,
+        exit_code=None,
+        reason=reason,
+    )
+    log.append(aborted)

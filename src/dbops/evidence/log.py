@@ -10,25 +10,24 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from dbops import __version__
 from dbops.errors import EvidenceBrokenError, EvidenceNotKeptError
-from dbops.evidence.canonical import NotCanonicalError, canonical, read_canonical
+from dbops.evidence.reader import BrokenProofError, read_checkpoint, read_line
+from dbops.evidence.records import Head, LogOpened, LogRepaired, RunRecord, Seal, Statement, Subject, TornTail
 from dbops.evidence.seal import (
     NOTHING_BEFORE,
-    Head,
-    RecordType,
-    Subject,
-    checkpoint_of,
-    line_of,
+    checkpoint_bytes,
+    line_bytes,
     seal_of,
     sha256,
-    statement_of,
+    sign_head,
+    sign_statement,
 )
 from dbops.evidence.signals import uninterrupted
 from dbops.files import (
-    Torn,
     append_durably,
     last_line,
     open_for_append,
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.evidence.keys import Signer
+    from dbops.evidence.records import AnyRecord
+    from dbops.files import Torn
 
 _LOOK = "dbops evidence verify shows what is wrong; to go on with a new log, move the evidence directory aside"
 
@@ -55,8 +56,8 @@ class Entry:
 
     line: bytes
     head: Head
-    checkpoint: dict[str, Any]
-    seal: dict[str, Any]
+    checkpoint: bytes
+    seal: Seal
 
 
 class EvidenceLog:
@@ -93,39 +94,32 @@ class EvidenceLog:
     def _head(self, file: int) -> Head | None:
         """Return where the log stands, None when it is new; EvidenceBrokenError when it contradicts its checkpoint."""
         line = last_line(file)
-        head = head_of_line(line, self.path) if line is not None else None
+        head = self._head_after(line) if line is not None else None
         stated = self._stated()
-        if stated and head:
-            shorter = stated.size > head.size or stated.log != head.log
-            if shorter or (stated.size == head.size and stated.sha256 != head.sha256):
-                raise EvidenceBrokenError(
-                    f"{self.path} ends at record {head.size} and is not the log its checkpoint"
-                    f" ({stated.size} records) was written for",
-                    hint=_LOOK,
-                )
+        if stated and head and _contradicts(stated, head):
+            raise EvidenceBrokenError(
+                f"{self.path} ends at record {head.size} and is not the log its checkpoint"
+                f" ({stated.size} records) was written for",
+                hint=_LOOK,
+            )
         return head
+
+    def _head_after(self, line: bytes) -> Head:
+        try:
+            record = read_line(line).statement.predicate
+        except BrokenProofError as cause:
+            raise EvidenceBrokenError(f"the last line of {self.path} is not a record: {cause}", hint=_LOOK) from cause
+        return Head(log=record.log, size=record.seq + 1, head=sha256(line), at=record.at)
 
     def _stated(self) -> Head | None:
         try:
-            text = self.checkpoint_path.read_bytes()
+            return read_checkpoint(self.checkpoint_path.read_bytes()).checkpoint
         except FileNotFoundError:
             return None
         except OSError as cause:
             raise EvidenceNotKeptError(f"cannot read {self.checkpoint_path}: {cause.strerror}") from cause
-        try:
-            said = read_canonical(text.removesuffix(b"\n"))["checkpoint"]
-            return Head(said["log"], said["size"], said["head"])
-        except (NotCanonicalError, KeyError, TypeError) as cause:
+        except BrokenProofError as cause:
             raise EvidenceBrokenError(f"{self.checkpoint_path} cannot be read: {cause}", hint=_LOOK) from cause
-
-
-def head_of_line(line: bytes, path: Path) -> Head:
-    """Return where a log stands whose last line this is; EvidenceBrokenError when it is not one."""
-    try:
-        record = read_canonical(line)["statement"]["predicate"]
-        return Head(record["log"], record["seq"] + 1, sha256(line))
-    except (NotCanonicalError, KeyError, TypeError) as cause:
-        raise EvidenceBrokenError(f"the last line of {path} is not a record: {cause}", hint=_LOOK) from cause
 
 
 class OpenLog:
@@ -145,48 +139,43 @@ class OpenLog:
         self._signers = signers
         self._now = now
 
-    def prepare(
-        self, kind: RecordType, fields: dict[str, Any], subjects: Sequence[Subject] = (), *, also: Sequence[Signer] = ()
-    ) -> Entry:
-        """Return the record that would be appended now; a new log is opened first. `also` sign a key rotation."""
-        if self._head is None and kind is not RecordType.OPENED:
-            self.commit(self.prepare(RecordType.OPENED, {}))
-        before = self._head or Head(secrets.token_hex(16), 0, NOTHING_BEFORE)
-        record = {
-            "log": before.log,
-            "seq": before.size,
-            "prev": before.sha256,
-            "type": kind.value,
-            "at": rfc3339(self._now()),
-            "dbops": __version__,
-            **fields,
-        }
-        statement = statement_of(record, subjects)
-        signers = [*self._signers, *also]
-        line = line_of(statement, signers)
-        head = Head(before.log, before.size + 1, sha256(line))
-        checkpoint = checkpoint_of(head, self._now(), also or self._signers)
-        signatures = read_canonical(line)["signatures"]
-        return Entry(line, head, checkpoint, seal_of(statement, signatures, checkpoint))
+    def prepare(self, record: Callable[..., AnyRecord], subjects: Sequence[Subject] = ()) -> Entry:
+        """Return the entry for the record that `record` makes of the place it will have; a new log is opened first."""
+        if self._head is None and record is not LogOpened:
+            self.append(LogOpened)
+        at = rfc3339(self._now())
+        before = self._head or Head.model_construct(log=secrets.token_hex(16), size=0, head=NOTHING_BEFORE, at=at)
+        predicate = record(log=before.log, seq=before.size, prev=before.head, at=at, dbops=__version__)
+        line = sign_statement(Statement(subject=list(subjects), predicate=predicate), self._signers)
+        encoded = line_bytes(line)
+        head = Head(log=before.log, size=before.size + 1, head=sha256(encoded), at=at)
+        checkpoint = sign_head(head, self._signers[-1:])
+        return Entry(encoded, head, checkpoint_bytes(checkpoint), seal_of(line, checkpoint))
 
     def commit(self, entry: Entry) -> None:
         """Append a prepared record and renew the checkpoint, both durable; EvidenceNotKeptError when either is not."""
         append_durably(self._file, entry.line + b"\n", self._log.path)
         self._head = entry.head
-        write_atomically(self._log.checkpoint_path, canonical(entry.checkpoint) + b"\n")
+        write_atomically(self._log.checkpoint_path, entry.checkpoint)
 
-    def append(self, kind: RecordType, fields: dict[str, Any], subjects: Sequence[Subject] = ()) -> None:
+    def append(self, record: Callable[..., AnyRecord]) -> None:
         """Prepare and commit a record that nothing else depends on."""
-        self.commit(self.prepare(kind, fields, subjects))
+        self.commit(self.prepare(record))
 
     def record_torn(self, torn: Torn) -> None:
         """Say in the log itself that a line was cut off, and where its bytes are kept."""
-        fields = {"torn": {"path": torn.path.name, "sha256": torn.sha256, "bytes": torn.bytes}}
-        self.append(RecordType.REPAIRED, fields)
+        tail = TornTail(path=torn.path.name, sha256=torn.sha256, bytes=torn.bytes)
+        self.append(partial(LogRepaired, torn=tail))
 
-    def records_of(self, run_id: str) -> list[dict[str, Any]]:
+    def records_of(self, run_id: str) -> list[RunRecord]:
         """Return what the log says about one run, oldest first; reads the whole log, for recovery only."""
         needle = f'"runId":"{run_id}"'.encode()
         with self._log.path.open("rb") as file:
-            found = [line for line in file if needle in line]
-        return [read_canonical(line.rstrip(b"\n"))["statement"]["predicate"] for line in found]
+            records = [read_line(line.removesuffix(b"\n")).statement.predicate for line in file if needle in line]
+        return [record for record in records if isinstance(record, RunRecord) and record.run_id == run_id]
+
+
+def _contradicts(stated: Head, head: Head) -> bool:
+    """Tell whether a log is not what its checkpoint was written for; a crash may leave the log ahead of it."""
+    shorter = stated.log != head.log or stated.size > head.size
+    return shorter or (stated.size == head.size and stated.head != head.head)

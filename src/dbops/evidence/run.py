@@ -13,6 +13,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from dbops.evidence.canonical import canonical, readable
 from dbops.evidence.judge import error_code, judge
 from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
 from dbops.evidence.log import EvidenceLog, OpenLog
-from dbops.evidence.seal import DIGEST_OF, RecordType, Subject, sha256
+from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source, Subject
+from dbops.evidence.seal import file_subject, report_subject, sha256
 from dbops.evidence.signals import uninterrupted
 from dbops.evidence.wording import clean
 from dbops.files import directory_notes, secure_directory, sha256_of, sync_directory, write_new
@@ -281,7 +283,7 @@ class Run:
             recover(log, self.log_dir)
             marker = mark(self._log.directory, self.run_id)
             try:
-                log.append(RecordType.STARTED, {**self._identity(), "configSha256": self._terms.settings_sha256})
+                log.append(partial(RunStarted, **self._identity(), config_sha256=self._terms.settings_sha256))
             except BaseException:
                 marker.release()  # whether the record got there is for the next run to find out
                 raise
@@ -289,7 +291,7 @@ class Run:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "runId": self.run_id,
+            "run_id": self.run_id,
             "command": self.command,
             "challenge": self._terms.challenge,
             "report": self.report_path.relative_to(self.log_dir).as_posix(),
@@ -301,7 +303,7 @@ class Run:
             with uninterrupted():
                 self._keep_or_say_why(error)
         except StoppedError as stopped:
-            stopped.report = self._report
+            _tell(stopped, self._report, self.report_path)
             raise
 
     def _keep_or_say_why(self, error: BaseException | None) -> None:
@@ -312,11 +314,10 @@ class Run:
             if error is not None:
                 self.note(f"before that, the run had ended with: {error}")
             self._report = Report.model_validate(self._body(failure))
-            failure.report = self._report  # type: ignore[attr-defined]
+            _tell(failure, self._report, None)
             raise
-        finally:
-            if error is not None:
-                error.report = self._report  # type: ignore[attr-defined]
+        if error is not None:
+            _tell(error, self._report, self.report_path if self._marker else None)
 
     def _keep(self, error: BaseException | None) -> None:
         if self._marker is None:
@@ -344,8 +345,8 @@ class Run:
                 f"{self._log.path} has gone while the run was going on", hint="keep the log directory where it is"
             )
         with self._log.exclusive() as log:
-            entry = log.prepare(_kind(error), self._outcome(body, error), self._subjects(body, digest))
-            kept = {**body, "seal": entry.seal}
+            entry = log.prepare(self._outcome(body, error), self._subjects(body, digest))
+            kept = {**body, "seal": entry.seal.to_json()}
             waiting = body_path(self.report_path)
             write_new(waiting, readable(kept))
             try:
@@ -360,25 +361,24 @@ class Run:
     def _withdraw(self, waiting: Path, log: OpenLog) -> None:
         """Take back a report whose record did not reach the log; one whose record did is for recovery to publish."""
         with contextlib.suppress(OSError, DbopsError):
-            if all(record["type"] == RecordType.STARTED for record in log.records_of(self.run_id)):
+            if all(isinstance(record, RunStarted) for record in log.records_of(self.run_id)):
                 waiting.unlink()
 
-    def _outcome(self, body: dict[str, Any], error: BaseException | None) -> dict[str, Any]:
+    def _outcome(self, body: dict[str, Any], error: BaseException | None) -> Callable[..., RunFinished | RunAborted]:
+        """Return the last record of this run, but for its place in the log."""
+        outcome = {**self._identity(), "verdict": body["verdict"], "exit_code": body["exitCode"]}
+        if isinstance(error, StoppedError | KeyboardInterrupt):
+            return partial(RunAborted, **outcome, reason=body["problem"]["message"])
         target = body["target"]
-        source = {name: target[name] for name in ("systemIdentifier", "database")} if target else None
-        outcome = {**self._identity(), "verdict": body["verdict"], "exitCode": body["exitCode"]}
-        if _kind(error) is RecordType.ABORTED:
-            return {**outcome, "reason": body["problem"]["message"]}
-        return {**outcome, "durationMs": body["durationMs"], "source": source}
+        source = Source(system_identifier=target["systemIdentifier"], database=target["database"]) if target else None
+        return partial(RunFinished, **outcome, duration_ms=body["durationMs"], source=source)
 
     def _subjects(self, body: dict[str, Any], digest: str) -> list[Subject]:
+        """Return the report and every artifact, by their paths below the log directory."""
         folder = self.report_path.parent
-        report = Subject(self._identity()["report"], digest, DIGEST_OF)
-        files = [
-            Subject(Path(os.path.relpath(folder / artifact["path"], self.log_dir)).as_posix(), artifact["sha256"])
-            for artifact in body["artifacts"]
-        ]
-        return [report, *files]
+        files = [(os.path.relpath(folder / artifact["path"], self.log_dir), artifact) for artifact in body["artifacts"]]
+        report = report_subject(self._identity()["report"], digest)
+        return [report, *(file_subject(Path(name).as_posix(), artifact["sha256"]) for name, artifact in files)]
 
     def _collect_directory(self) -> None:
         directory = self.report_path.with_suffix("")
@@ -452,8 +452,10 @@ def report_without_run(command: str, error: BaseException) -> Report:
     return judge(draft, error)
 
 
-def _kind(error: BaseException | None) -> RecordType:
-    return RecordType.ABORTED if isinstance(error, StoppedError | KeyboardInterrupt) else RecordType.FINISHED
+def _tell(error: BaseException, report: Report | None, kept: Path | None) -> None:
+    """Give an error that goes on the report of the run it ended, and where that is kept."""
+    error.report = report  # type: ignore[attr-defined]
+    error.kept = kept  # type: ignore[attr-defined]
 
 
 def _milliseconds(seconds: float) -> int:
