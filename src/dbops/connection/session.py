@@ -80,12 +80,14 @@ class Session:
     @cached_property
     def facts(self) -> ServerFacts:
         """What the server says about itself, read once; the cluster's identity is None where it is withheld."""
-        everything = ("savepoint dbops_facts", _sql("server_facts.sql"), _sql("cluster_identity.sql"))
+        # Released again: in a subtransaction no snapshot can be exported.
+        release = "release savepoint dbops_facts"
+        everything = ("savepoint dbops_facts", _sql("server_facts.sql"), _sql("cluster_identity.sql"), release)
         try:
             # One string is one round trip; the savepoint keeps the transaction usable where the last read is refused.
             cursor = self.connection.execute(";\n".join(everything).encode())
         except psycopg.errors.InsufficientPrivilege:
-            self.connection.execute("rollback to savepoint dbops_facts")
+            self.connection.execute(f"rollback to savepoint dbops_facts; {release}".encode())
             return ServerFacts(*self.fetch_all(_sql("server_facts.sql"))[0])
         cursor.nextset()
         facts = cursor.fetchall()[0]
