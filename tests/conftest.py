@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from pytest_postgresql import factories
+
 from dbops.connection.binaries import find_server
 from dbops.connection.server import ScratchServer
-from pytest_postgresql import factories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

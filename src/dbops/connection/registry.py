@@ -1,10 +1,10 @@
 """Remembers which throw-away directories are in use, so that the next run can reap what `kill -9` left behind.
 
-One entry per directory, a small file that its owner keeps locked as long as it lives. The kernel drops the lock with
-the process, however that ends; so an entry that can be locked belongs to nobody any more. Rules, in order:
+One entry per server, a small file that its owner keeps locked as long as it lives. The kernel drops the lock with the
+process, however that ends; so an entry that can be locked belongs to nobody any more. Rules, in order:
 
-1. Entries live in a directory that is ours and 0700; anything else there is a trap, and is not read.
-2. Only what an entry names, is still ours, and carries our name is removed; only processes that work in it are ended.
+1. Entries live in a directory that is ours and 0700; one that somebody else made is a trap, and is not read.
+2. Only what an entry names, is still ours, and carries our name is removed; only PostgreSQL working in it is ended.
 3. The entry goes last, so that an interrupted sweep is taken up by the next.
 """
 
@@ -13,66 +13,139 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets as random_tokens
 import shutil
 import signal
 import stat
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbops.errors import UnavailableError
+from dbops.connection.process import ask
+from dbops.errors import DbopsError, UnavailableError
 
 PREFIX = "dbops-"
+_NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 # An immediate shutdown takes at most this long: PostgreSQL itself kills what ignores it after 5 seconds.
 _SHUTDOWN_SECONDS = 8.0
 # Names of the processes that a scratch server consists of.
 _OURS = frozenset({"postgres", "initdb"})
+_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A registered directory; the lock on `entry` is held through `descriptor` until `release`."""
+    """A new private directory, and its entry, locked through `descriptor` until `end`."""
 
     directory: Path
     entry: Path
     descriptor: int
 
-    def release(self) -> None:
-        """Remove the entry; the directory is the owner's affair."""
-        self.entry.unlink(missing_ok=True)
+    def end(self) -> None:
+        """Remove the directory and the entry; what cannot be removed stays registered for the next sweep."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if not self.directory.exists():
+            self.entry.unlink(missing_ok=True)
         os.close(self.descriptor)
 
 
-def registry_directory() -> Path:
-    """Return the directory of the entries, created 0700. Raises UnavailableError when someone else made it."""
-    # /tmp, not TMPDIR: a run with another TMPDIR must find it again.
-    path = Path("/tmp", f"dbops-registry-{os.geteuid()}")  # noqa: S108  (owner and mode are checked below)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise UnavailableError(
-            f"{path} is not a private directory of this user", hint="someone else made it; remove it and try again"
-        )
-    return path
-
-
-def register(directory: Path) -> Lease:
-    """Enter a directory; the entry stays locked while this process lives."""
-    while True:
-        entry = registry_directory() / f"{random_tokens.token_hex(8)}.lease"
-        descriptor = os.open(entry, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        # A sweep may have caught the file between open and lock; then it removes it, and another is made.
-        if _lock(descriptor) and entry.exists():
-            os.write(descriptor, os.fsencode(directory))
-            return Lease(directory, entry, descriptor)
+def lease(parent: Path) -> Lease:
+    """Create a directory 0700 in `parent`, registered before it exists: there is no moment to be killed unnoticed."""
+    directory = parent / f"{PREFIX}{random_tokens.token_hex(4)}"
+    entry, descriptor = _new_entry(os.fsencode(directory))
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        entry.unlink()
         os.close(descriptor)
+        raise UnavailableError(
+            f"no directory for a scratch server can be made in {parent}: {error.strerror}",
+            hint="name a writable one with TMPDIR",
+        ) from error
+    return Lease(directory, entry, descriptor)
 
 
 def sweep() -> list[Path]:
     """End the servers and remove the directories of runs that were killed; return the directories removed."""
-    return [directory for entry in sorted(registry_directory().glob("*.lease")) if (directory := _reap(entry))]
+    entries = [entry for place in _usable_places() for entry in sorted(place.glob("*.lease"))]
+    return [directory for entry in entries if (directory := _reap(entry))]
+
+
+def end_processes_in(directory: Path) -> None:
+    """End every PostgreSQL process that works in `directory`: immediate shutdown, in the end SIGKILL."""
+    _signal_until_gone(directory, signal.SIGQUIT, _SHUTDOWN_SECONDS)
+    _signal_until_gone(directory, signal.SIGKILL, 1.0)
+
+
+def processes_in(directory: Path) -> list[int]:
+    """Return the PostgreSQL processes that work in `directory` or below; elsewhere than on Linux only the postmaster.
+
+    A server and its backends work in their data directory. The name is asked for as well: somebody's shell that
+    happens to stand there is none of our business.
+    """
+    if not (_PROC / "self" / "cwd").exists():
+        return _postmaster_in(directory)
+    found = []
+    for process in _PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+            if name in _OURS and (process / "cwd").readlink().is_relative_to(directory.resolve()):
+                found.append(int(process.name))
+    return found
+
+
+def _places() -> list[Path]:
+    """Return where entries may be, best first: not under TMPDIR alone, for a run with another TMPDIR must find them."""
+    uid = os.geteuid()
+    runtime = Path("/run/dbops") if uid == 0 else Path(f"/run/user/{uid}/dbops")  # nobody else can make these
+    shared = [Path(folder, f"dbops-registry-{uid}") for folder in ("/tmp", tempfile.gettempdir())]  # noqa: S108
+    return [runtime, *dict.fromkeys(shared)]
+
+
+def _usable_places() -> list[Path]:
+    return [place for place in _places() if _is_private(place)]
+
+
+def _is_private(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
+
+
+def _registry() -> Path:
+    """Return the first place that is, or can be made, a private directory of this user."""
+    for place in _places():
+        with contextlib.suppress(OSError):
+            place.mkdir(mode=0o700)
+        if _is_private(place) and os.access(place, os.W_OK):
+            return place
+    raise UnavailableError(
+        f"no private directory to register a scratch server in: tried {', '.join(map(str, _places()))}",
+        hint="make one of them writable, or remove it when somebody else owns it",
+    )
+
+
+def _new_entry(content: bytes) -> tuple[Path, int]:
+    while True:
+        entry = _registry() / f"{random_tokens.token_hex(8)}.lease"
+        descriptor = os.open(entry, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # A sweep may have caught the file between open and lock, and removed it: then another is made.
+        if _lock(descriptor) and entry.exists():
+            os.write(descriptor, content)
+            return entry, descriptor
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _reap(entry: Path) -> Path | None:
@@ -85,36 +158,23 @@ def _reap(entry: Path) -> Path | None:
         if not _lock(descriptor):
             return None
         directory = Path(os.fsdecode(os.read(descriptor, 4096)))
-        removed = _is_ours(directory)
+        removed = _is_leftover(directory)
         if removed:
             end_processes_in(directory)
             shutil.rmtree(directory, ignore_errors=True)
-        entry.unlink(missing_ok=True)
+        if not removed or not directory.exists():
+            entry.unlink(missing_ok=True)
         return directory if removed else None
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_ours(directory: Path) -> bool:
+def _is_leftover(directory: Path) -> bool:
     try:
         status = directory.lstat()
     except OSError:
         return False
-    return directory.name.startswith(PREFIX) and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-
-
-def end_processes_in(directory: Path) -> None:
-    """End every PostgreSQL process that works in `directory`: immediate shutdown, in the end SIGKILL."""
-    _signal_until_gone(directory, signal.SIGQUIT, _SHUTDOWN_SECONDS)
-    _signal_until_gone(directory, signal.SIGKILL, 1.0)
+    return bool(_NAME.fullmatch(directory.name)) and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _signal_until_gone(directory: Path, number: int, seconds: float) -> None:
@@ -126,15 +186,10 @@ def _signal_until_gone(directory: Path, number: int, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def processes_in(directory: Path) -> list[int]:
-    """Return the PostgreSQL processes whose working directory is `directory` or below it (Linux; elsewhere none).
-
-    A server and its backends work in their data directory. The name is asked for as well: somebody's shell that
-    happens to stand there is none of our business.
-    """
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (entry / "comm").read_text().strip() in _OURS and (entry / "cwd").readlink().is_relative_to(directory):
-                found.append(int(entry.name))
-    return found
+def _postmaster_in(directory: Path) -> list[int]:
+    """Return the pid in a data directory's `postmaster.pid`, if its command line still names that directory."""
+    with contextlib.suppress(OSError, ValueError, IndexError, DbopsError):
+        lines = (directory / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        if str(directory) in ask(Path("/bin/ps"), "-o", "command=", "-p", str(int(lines[0]))):
+            return [int(lines[0])]
+    return []

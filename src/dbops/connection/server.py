@@ -3,60 +3,68 @@
 A fresh directory, a bootstrap role with a random name (real dumps are full of objects of `postgres`, who is recreated
 without power), a unix socket and nothing else to reach it by, `postgres` as a direct child that dies with dbops. Rules:
 
-1. Never root: `run_as.py` says who it runs as; programs that this user cannot reach are copied to where it can.
-2. dbops owns the directory, the server owns only `data` and `socket` in it: what runs in the server cannot plant
-   anything where dbops writes.
-3. Settings go on the command line, where they beat every file and every ALTER SYSTEM; the caller's win over ours.
+1. Never root: `run_as.py` says who it runs as, `places.py` where that user can reach it.
+2. dbops owns the directory, the server owns only what `own_directory` made in it: code that runs in the server cannot
+   plant anything where dbops writes.
+3. Settings go on the command line, where they beat every file and every ALTER SYSTEM; the caller's win over ours. What
+   keeps the server away from the world is asked back from it before anybody else talks to it.
 4. Leaving the context leaves nothing: no process, no file, no registry entry.
 
-What this does not do: connect. Readiness is line 8 of `postmaster.pid`, which costs no connection.
+Ready is what line 8 of `postmaster.pid` says, read every 10 ms: pg_ctl would look every 100.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets as random_tokens
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from dbops.connection import registry
-from dbops.connection.process import Running, Surroundings, last_lines, run, start
-from dbops.connection.run_as import inner_user, unprivileged
+from dbops.connection import places, registry
+from dbops.connection.process import ending, last_lines, run, start
+from dbops.connection.run_as import (
+    NamespaceRefusedError,
+    RunAs,
+    Surroundings,
+    cannot_drop,
+    inner_user,
+    no_entry,
+    unprivileged,
+)
 from dbops.connection.target import Target
-from dbops.errors import DeadlineError, ProgramFailedError
-from dbops.secrets import remember
+from dbops.errors import DeadlineError, ProgramFailedError, UnavailableError
+from dbops.secrets import redact, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from dbops.connection.binaries import Binaries
+    from dbops.connection.process import Running
 
 Auth = Literal["trust", "scram-sha-256"]
 StopMode = Literal["immediate", "fast", "smart"]
 
-PORT = "5432"
-# sun_path holds 108 bytes with its NUL; a longer path is a server without a socket that only warns.
-LONGEST_SOCKET_PATH = 107
 START_SECONDS = 60.0
 INITDB_SECONDS = 120.0
 _READY_POLL_SECONDS = 0.01
+_STATUS_LINE = 7  # counted from 0, in postmaster.pid
 _SIGNALS: Mapping[StopMode, int] = {"immediate": signal.SIGQUIT, "fast": signal.SIGINT, "smart": signal.SIGTERM}
-# After SIGQUIT the postmaster waits 5 s for its children before it kills them; earlier we would orphan them.
+# After SIGQUIT the postmaster waits 5 s for its children before it kills them; ended earlier it would orphan them.
 _IMMEDIATE_SECONDS = 10.0
 
-_SETTINGS: Mapping[str, str] = {
+SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
-    "port": PORT,
+    "port": "5432",
     "unix_socket_permissions": "0700",
     "shared_preload_libraries": "",
     "archive_mode": "off",
+    # Errors are read from here as JSON, one object each; stderr of programs that run in parallel miscounts.
     "log_destination": "jsonlog",
     "logging_collector": "on",
     "log_directory": "log",
@@ -69,13 +77,16 @@ _SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+# What is asked back: a copy of a production cluster may never archive, listen or load.
+_CONFIRMED = ("archive_mode", "listen_addresses", "shared_preload_libraries")
 
 
 class ScratchServer:
     """A PostgreSQL that lives as long as the `with` block.
 
-    `settings` win over the defaults; `directory` is where its run directory is made (default: the temporary directory);
-    `network_isolated` asks for a network namespace of its own, `isolated` then says whether the kernel granted it.
+    `settings` win over `SETTINGS`; `directory` is where its run directory is made, by default the temporary one;
+    `locale` None is `C`. `network_isolated` asks for a network namespace; `isolated` says whether there is one.
+    Raises UnavailableError and its children, with the server's own last words.
     """
 
     def __init__(  # noqa: PLR0913  (each is a property of the server)
@@ -87,26 +98,32 @@ class ScratchServer:
         auth: Auth = "trust",
         network_isolated: bool = False,
         directory: Path | None = None,
-        initdb_arguments: tuple[str, ...] = ("--encoding=UTF8", "--no-locale"),
+        encoding: str = "UTF8",
+        locale: str | None = None,
+        initdb_arguments: tuple[str, ...] = (),
     ) -> None:
         self.binaries = binaries
         self.superuser = f"dbops_{random_tokens.token_hex(4)}"
         self.isolated = False
-        self._settings = {**_SETTINGS, **(settings or {})}
         self._checksums = checksums
         self._auth: Auth = auth
-        self._initdb_arguments = initdb_arguments
-        self._password = random_tokens.token_urlsafe(24) if auth != "trust" else None
-        self._new_network = network_isolated
-        self._parent = directory
+        self._network_isolated = network_isolated
+        self._wanted_directory = directory
+        self._initdb_arguments = (
+            f"--encoding={encoding}", f"--locale={locale}" if locale else "--no-locale", *initdb_arguments,
+        )  # fmt: skip
+        self._passwords: dict[str, str] = {}
+        self._settings = {**_defaults(binaries.major), **(settings or {})}
         self._stack = contextlib.ExitStack()
         self._running: Running | None = None
 
     def __enter__(self) -> Self:
+        registry.sweep()
         with contextlib.ExitStack() as stack:
             self._prepare(stack)
             self._initdb()
-            self._start(stack)
+            stack.callback(self._end)
+            self.start()
             self._stack = stack.pop_all()
         return self
 
@@ -121,108 +138,160 @@ class ScratchServer:
         return self._process.pid
 
     @property
+    def run_as(self) -> RunAs | None:
+        """The user that root dropped to for this server; None where it runs as the user of dbops."""
+        return self._around.run_as
+
+    @property
     def _process(self) -> Running:
         if self._running is None:
-            raise RuntimeError("the server is not running")
+            raise RuntimeError("the server has not been started")
         return self._running
 
-    def target(self, database: str = "postgres", user: str | None = None, password: str | None = None) -> Target:
-        """Return how to connect; as the bootstrap role unless another `user` (with its `password`) is named."""
+    def target(self, database: str = "postgres", user: str | None = None) -> Target:
+        """Return how to connect, as the bootstrap role or as `user`, with the password that `set_password` was told."""
+        user = user or self.superuser
         return Target.from_parameters(
-            {
-                "host": str(self.socket_directory),
-                "port": self._settings["port"],
-                "user": user or self.superuser,
-                "dbname": database,
-                "client_encoding": "utf8",
-            },
-            password=password if user else self._password,
+            {"host": str(self.socket_directory), "port": self._settings["port"], "user": user, "dbname": database},
+            password=self._passwords.get(user),
         )
 
+    def set_password(self, user: str, password: str) -> None:
+        """Have `target` use this password for a role that the caller has created with it."""
+        remember(password)
+        self._passwords[user] = password
+
+    def own_directory(self, name: str) -> Path:
+        """Create and return a 0700 directory beside the data that belongs to the server, for a WAL archive, say."""
+        return self._own(self.directory / name)
+
+    def start(self) -> None:
+        """Start the server, also again after `stop`, and return when it takes connections."""
+        settings = {**self._settings, "unix_socket_directories": str(self.socket_directory)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._running = self._start_isolated(["-D", str(self.data_directory), *options])
+        self._await_ready(time.monotonic() + START_SECONDS)
+        self.isolated = self._is_isolated()
+        self._confirm_settings()
+
     def stop(self, mode: StopMode = "immediate", *, seconds: float = 60.0) -> None:
-        """Stop the server and wait; "immediate" throws away, "fast" is a clean shutdown. DeadlineError after that."""
+        """Stop the server and wait up to `seconds`, then DeadlineError; "immediate" throws away, "fast" is clean."""
         if mode == "immediate":
-            self._process.end(signal.SIGQUIT, _IMMEDIATE_SECONDS)
+            self._end()
             return
         self._process.send(_SIGNALS[mode])
         if self._process.wait(seconds) is None:
             raise DeadlineError(f"the scratch server was still shutting down after {seconds:g} s")
 
     def _prepare(self, stack: contextlib.ExitStack) -> None:
-        registry.sweep()
         user = unprivileged()
-        self._around = Surroundings(
-            run_as=user, inner_user=None if user else inner_user(), new_network=self._new_network,
-            death_signal=signal.SIGQUIT,
-        )  # fmt: skip
-        self.directory = Path(tempfile.mkdtemp(prefix=registry.PREFIX, dir=self._parent))
-        stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        stack.callback(registry.register(self.directory).release)
+        disguise = None if user else inner_user()
+        self._around = Surroundings(run_as=user, inner_user=disguise, death_signal=signal.SIGQUIT)
+        self.directory = self._lease(stack, places.base_directory(user, self._wanted_directory))
+        self.binaries = places.reachable_programs(self.binaries, user, self.directory / "programs")
         self.data_directory = self._own(self.directory / "data")
-        self.socket_directory = self._own(self.directory / "socket")
-        if user:
-            self.directory.chmod(0o711)
+        elsewhere = places.socket_base(self.directory, user, self._settings["port"])
+        self.socket_directory = self._own((self._lease(stack, elsewhere) if elsewhere else self.directory) / "socket")
+        self.log_path = self.data_directory / "log" / ("postgresql.json" if self._logs_json else "postgresql.log")
+
+    @property
+    def _logs_json(self) -> bool:
+        return "jsonlog" in self._settings["log_destination"]
+
+    def _lease(self, stack: contextlib.ExitStack, parent: Path) -> Path:
+        leased = registry.lease(parent)
+        stack.callback(leased.end)
+        if self._around.run_as:
+            leased.directory.chmod(0o711)  # to walk through, not to list or write
+        return leased.directory
 
     def _own(self, path: Path) -> Path:
         """Create a 0700 directory that belongs to the user the server runs as."""
         path.mkdir(mode=0o700)
-        if self._around.run_as:
-            os.chown(path, self._around.run_as.uid, self._around.run_as.gid)
+        self._give(path)
         return path
 
+    def _give(self, path: Path) -> None:
+        user = self._around.run_as
+        if user:
+            try:
+                os.chown(path, user.uid, user.gid)
+            except OSError as error:
+                raise cannot_drop(user, error.strerror or str(error)) from error
+
     def _initdb(self) -> None:
+        small = places.shared_memory_is_small()
         arguments = [
             "--pgdata", str(self.data_directory), "--username", self.superuser, "--auth", self._auth,
             "--no-sync", "--no-instructions", *self._initdb_arguments,
         ]  # fmt: skip
         if self._checksums:
             arguments.append("--data-checksums")
-        elif self.binaries.major >= 18:
+        elif self.binaries.major >= 18:  # where they are the default
             arguments.append("--no-data-checksums")
-        password_file = self.socket_directory / "password"
-        if self._password:
-            remember(self._password)
-            password_file.touch(mode=0o600)
-            if self._around.run_as:
-                os.chown(password_file, self._around.run_as.uid, self._around.run_as.gid)
-            password_file.write_text(self._password + "\n", encoding="ascii")
-            arguments += ["--pwfile", str(password_file)]
+        if small and self.binaries.major >= 16:
+            arguments += ["--set", "dynamic_shared_memory_type=mmap"]
+        with self._password_file() as options:
+            self._run_initdb([*arguments, *options], "give the container a larger /dev/shm" if small else None)
+
+    def _run_initdb(self, arguments: list[str], hint: str | None) -> None:
         try:
             run(
                 self.binaries.program("initdb"), arguments, output=self.directory / "initdb", deadline=INITDB_SECONDS,
                 surroundings=self._around,
-            ).check()  # fmt: skip
-        finally:
-            password_file.unlink(missing_ok=True)
+            ).check(hint=hint)  # fmt: skip
+        except NamespaceRefusedError as error:
+            raise no_entry(os.geteuid()) from error
 
-    def _start(self, stack: contextlib.ExitStack) -> None:
-        settings = {**self._settings, "unix_socket_directories": str(self.socket_directory)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self.log_path = self.data_directory / "log" / "postgresql.json"
+    @contextlib.contextmanager
+    def _password_file(self) -> Iterator[list[str]]:
+        """Yield initdb's options for a random bootstrap password: a 0600 file that is gone as soon as it is read."""
+        if self._auth == "trust":
+            yield []
+            return
+        self.set_password(self.superuser, random_tokens.token_urlsafe(24))
+        path = self.directory / "password"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{self._passwords[self.superuser]}\n")
+            self._give(path)
+            yield ["--pwfile", str(path)]
+        finally:
+            path.unlink()
+
+    def _start_isolated(self, arguments: list[str]) -> Running:
+        if self._network_isolated:
+            with contextlib.suppress(NamespaceRefusedError):  # `isolated` will say so
+                return self._start(arguments, self._around.without_network())
+        return self._start(arguments, self._around)
+
+    def _start(self, arguments: list[str], around: Surroundings) -> Running:
         self._stderr = self.directory / "postgres.err"
-        self._running = start(
-            self.binaries.program("postgres"), ["-D", str(self.data_directory), *options],
-            stdout=self.directory / "postgres.out", stderr=self._stderr, surroundings=self._around,
+        return start(
+            self.binaries.program("postgres"), arguments, stdout=self.directory / "postgres.out", stderr=self._stderr,
+            surroundings=around,
         )  # fmt: skip
-        stack.callback(self._running.end, signal.SIGQUIT, _IMMEDIATE_SECONDS)
-        self._await_ready(time.monotonic() + START_SECONDS)
-        self.isolated = self._is_isolated()
 
     def _await_ready(self, end: float) -> None:
-        status_file = self.data_directory / "postmaster.pid"
-        while True:
-            with contextlib.suppress(OSError):
-                lines = status_file.read_text(encoding="utf-8").splitlines()
-                if len(lines) >= 8 and lines[7].strip() == "ready" and int(lines[0]) == self.pid:
-                    return
+        while not self._is_ready():
             exit_code = self._process.wait(_READY_POLL_SECONDS)
             if exit_code is not None:
-                raise ProgramFailedError(f"the scratch server ended with {exit_code}: {self._last_words()}")
+                raise ProgramFailedError(f"the scratch server {ending(exit_code)}: {self._last_words()}")
             if time.monotonic() > end:
+                self._end()
                 raise DeadlineError(f"the scratch server was not ready after {START_SECONDS:g} s: {self._last_words()}")
 
+    def _is_ready(self) -> bool:
+        try:
+            lines = (self.data_directory / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready" and lines[0] == str(self.pid)
+
     def _last_words(self) -> str:
-        return last_lines(self.log_path) or last_lines(self._stderr) or "it said nothing"
+        logged = _json_messages(self.log_path) if self._logs_json else last_lines(self.log_path)
+        return logged or last_lines(self._stderr) or "it said nothing"
 
     def _is_isolated(self) -> bool:
         """Tell by looking, not by having asked, whether the server is in another network namespace than dbops."""
@@ -232,7 +301,42 @@ class ScratchServer:
             return Path(f"/proc/{self.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
         return False
 
+    def _confirm_settings(self) -> None:
+        from dbops.connection.session import scratch
+
+        with scratch(self, "postgres") as connection:
+            for name in _CONFIRMED:
+                (value,) = connection.execute(f"show {name}".encode()).fetchall()[0]
+                if value != self._settings[name]:
+                    raise UnavailableError(f"the scratch server has {name} = {value!r}, not {self._settings[name]!r}")
+
+    def _end(self) -> None:
+        if self._running is not None:
+            self._running.end(signal.SIGQUIT, _IMMEDIATE_SECONDS)
+            # Backends are in sessions of their own. A postmaster ends them before itself, unless it had to be killed.
+            registry.end_processes_in(self.data_directory)
+
 
 def sweep() -> list[Path]:
     """Reap the servers and directories of runs that were killed; return the directories removed."""
     return registry.sweep()
+
+
+def _defaults(major: int) -> dict[str, str]:
+    settings = dict(SETTINGS)
+    if major < 15:  # jsonlog came with 15
+        settings["log_destination"] = "stderr"
+    if places.shared_memory_is_small():
+        settings["dynamic_shared_memory_type"] = "mmap"
+    return settings
+
+
+def _json_messages(path: Path) -> str:
+    """Return the last messages of a jsonlog as "SEVERITY: message; hint", redacted."""
+    found = []
+    for line in last_lines(path).splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            words = "; ".join(entry[key] for key in ("message", "detail", "hint") if entry.get(key))
+            found.append(f"{entry.get('error_severity', 'LOG')}: {words}")
+    return redact("\n".join(found))
