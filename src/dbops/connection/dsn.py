@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbops.errors import UsageError
-from dbops.secrets import remember
+from dbops.secrets import remember, remember_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +127,7 @@ def parse_dsn(text: str, *, origin: str) -> Dsn:
     text = text.strip()
     if not text:
         raise UsageError(f"{origin} is empty", hint="is the variable it is taken from set? " + _FORM)
-    _remember_early(text)
+    remember_url(text)
     if "\0" in text:
         raise _malformed(origin, "it holds a NUL byte")
     if jdbc := _JDBC.match(text):
@@ -158,15 +158,6 @@ def nearest(name: str, choices: Mapping[str, object] | frozenset[str]) -> str:
 
 def _malformed(origin: str, what: str, *, hint: str = _ENCODE) -> UsageError:
     return UsageError(f"{origin} is not a usable connection string: {what}", hint=hint)
-
-
-def _remember_early(text: str) -> None:
-    """Remember whatever sits where a URL keeps its password, so that no later sink can print it."""
-    credentials, at, _ = text.partition("://")[2].rpartition("@")
-    password = credentials.partition(":")[2]
-    if at and password:
-        remember(password)
-        remember(urllib.parse.unquote(password))
 
 
 def _known_only(pairs: Iterator[tuple[str, str]], origin: str) -> dict[str, str]:
@@ -243,9 +234,10 @@ def _host_pairs(hosts: str, origin: str) -> Iterator[tuple[str, str]]:
         if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
             raise _malformed(origin, "the port is not a number from 1 to 65535")
         names.append(_decode(name, "host", origin))
-        ports.append(port or DEFAULT_PORT)
+        ports.append(port)
     yield "host", ",".join(names) if any(names) else ""
-    yield "port", ",".join(ports)
+    if any(ports):
+        yield "port", ",".join(port or DEFAULT_PORT for port in ports)
 
 
 def _query_pairs(query: str, origin: str) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ import secrets as random_tokens
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 from dbops import __version__
 from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, nearest, parse_dsn, split_secrets
@@ -38,6 +38,7 @@ _NAME_ONE = (
     "name one: --database-url postgresql://user@host:5432/database, or DATABASE_URL, or --service, or PGHOST and"
     " PGDATABASE, or database_url in dbops.toml; to see dbops at work without a database: dbops demo"
 )
+_NAMING = ("PGHOST", "PGHOSTADDR", "PGDATABASE")
 # Where servers put their socket; psycopg's wheel and the distributions disagree, so the one that exists is taken.
 _SOCKET_DIRECTORIES = ("/var/run/postgresql", "/run/postgresql", "/tmp")  # noqa: S108
 
@@ -169,9 +170,10 @@ def target_of(settings: Settings) -> Target:
         database_url=settings.database_url,
         service=settings.service,
         environ=settings.environment,
+        dotenv=settings.dotenv,
         origin=settings.origin("database_url"),
         service_origin=settings.origin("service"),
-        environment_first=settings.ranks_below_environment("database_url"),
+        yields_to=settings.yields_to("database_url"),
     )
 
 
@@ -182,12 +184,14 @@ def resolve_target(  # noqa: PLR0913  (each is one source of the answer)
     environ: Mapping[str, str],
     origin: str = "--database-url",
     service_origin: str = "--service",
-    environment_first: bool = False,
+    dotenv: Mapping[str, str] | None = None,
+    yields_to: Literal["nothing", "environment", "dotenv"] = "nothing",
 ) -> Target:
     """Return the complete target that a connection string, a service or the `PG*` variables name.
 
-    `origin` is what the connection string came from, for messages. `PG*` variables fill in what it leaves open;
-    with `environment_first` (a string from a file) they win over it. Raises UsageError when none is named.
+    `origin` is what the connection string came from, for messages. `PG*` variables, of the process before those of a
+    `.env` file, fill in what it leaves open; `yields_to` names the lowest kind of them that wins over it, because it
+    came from a source below. Raises UsageError when no database is named.
     """
     text = database_url if isinstance(database_url, str) or database_url is None else database_url.get_secret_value()
     found: dict[str, tuple[str, str]] = {}
@@ -195,19 +199,27 @@ def resolve_target(  # noqa: PLR0913  (each is one source of the answer)
         dsn = parse_dsn(text, origin=origin)
         found = {key: (value, origin) for key, value in {**dsn.parameters, **dsn.secrets}.items()}
         service, service_origin = found.pop("service", (None, ""))
-    elif not service and not any(environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGDATABASE")):
+    elif not service and not any({**(dotenv or {}), **environ}.get(name) for name in _NAMING):
         raise UsageError("no database is named", hint=_NAME_ONE)
     if service:
         values, places = read_service(service, environ=environ, origin=service_origin)
         found = {**{key: (value, places[key]) for key, value in values.items()}, **found}
-    variables = _from_environment(environ)
-    found = {**found, **variables} if environment_first else {**variables, **found}
+    process, file = _from_variables(environ), _from_variables(dotenv or {}, " in .env")
+    match yields_to:
+        case "nothing":
+            found = {**file, **process, **found}
+        case "environment":
+            found = {**file, **found, **process}
+        case "dotenv":
+            found = {**found, **file, **process}
+        case _:
+            assert_never(yields_to)
     return _complete(found, environ)
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _from_variables(environ: Mapping[str, str], where: str = "") -> dict[str, tuple[str, str]]:
     return {
-        key: (environ[variable], variable)
+        key: (environ[variable], variable + where)
         for key, variable in KEYWORDS.items()
         if variable and variable != "PGSERVICE" and environ.get(variable)
     }

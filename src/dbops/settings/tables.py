@@ -1,0 +1,109 @@
+"""The tables of `dbops.toml` with their defaults, apart from what is declared about a database (`declared.py`)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from dbops.settings.declared import WaiverEntry
+from dbops.settings.duration import Duration, PositiveDuration
+from dbops.settings.table import Name, Names, Table
+from dbops.severity import Severity
+
+
+def _as_paths(value: Any) -> Any:
+    return (value,) if isinstance(value, (str, Path)) else value
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_paths)]
+
+
+class Allowances(Table):
+    """What a recovery takes that no drill can measure; absent means the RTO is called technical."""
+
+    detect: Duration | None = None
+    decide: Duration | None = None
+    cutover: Duration | None = None
+
+    def total(self) -> dt.timedelta | None:
+        """Return their sum, or None where none is declared."""
+        declared = [one for one in (self.detect, self.decide, self.cutover) if one is not None]
+        return sum(declared, dt.timedelta()) if declared else None
+
+
+class ObjectivesTable(Table):
+    """`[objectives]`: how much may be lost, how long it may take, how often that is proven."""
+
+    rpo: PositiveDuration = dt.timedelta(minutes=15)
+    rto: PositiveDuration = dt.timedelta(minutes=60)
+    drill_every: PositiveDuration = dt.timedelta(days=31)
+    allowances: Allowances = Allowances()
+
+
+class AuditTable(Table):
+    """`[audit]`: which rules and packs apply, from when a finding fails, and what is accepted for a while."""
+
+    packs: Names = ()
+    select: Names = ()
+    ignore: Names = ()
+    fail_on: Severity = Severity.ERROR
+    waive: tuple[WaiverEntry, ...] = ()
+
+
+class BackupTable(Table):
+    """`[backup]`: where and how, and what to keep. Nothing is ever removed unless `keep_last` or `keep_for` says so."""
+
+    dir: Path = Path("backups")
+    format: Literal["custom", "directory"] = "custom"
+    jobs: int = Field(default=1, ge=1, le=64)
+    codec: Literal["gzip", "zstd", "lz4", "none"] = "gzip"
+    recipients: Names = ()
+    keep_min: int = Field(default=3, ge=1)
+    keep_last: int | None = Field(default=None, ge=1)
+    keep_for: PositiveDuration | None = None
+
+
+class Probe(Table):
+    """`[[drill.probe]]`: a question to the restored copy, and the answer it must give. Values never reach evidence."""
+
+    name: Name
+    sql: Name
+    op: Literal["=", "!=", "<", "<=", ">", ">="] = "="
+    value: str | int | float | bool
+
+
+class DrillTable(Table):
+    """`[drill]`: how deep; no depth means `restore` where a backup exists. `digest = "auto"` is full up to 10 GiB."""
+
+    depth: Literal["schema", "restore", "pitr"] | None = None
+    target_bindir: Path | None = None
+    digest: Literal["auto", "full", "buckets", "counts"] = "auto"
+    probe: tuple[Probe, ...] = ()
+
+
+class EvidenceTable(Table):
+    """`[evidence]`: the signing key, whose signatures count, and where runs are kept."""
+
+    key: Path | None = None
+    trust: Paths = ()
+    log_dir: Path = Path("logs")
+
+
+class Exemption(Table):
+    """A table without tenants, and why."""
+
+    table: Name
+    reason: Name
+
+
+class TenancyTable(Table):
+    """`[tenancy]`: how a row says whose it is, and how a session says for whom it asks."""
+
+    columns: Names = ("org_id",)
+    setting: Name = "app.org_id"
+    id_type: Literal["int", "uuid", "slug", "text"] = "int"
+    app_roles: Names = ()
+    exempt: tuple[Exemption, ...] = ()
