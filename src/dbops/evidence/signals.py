@@ -1,8 +1,9 @@
 """SIGINT and SIGTERM as an exception in the main thread, once; the second one ends the process on the spot.
 
 Installed by the boundary around a whole command, so that `finally` blocks take down servers and children and the run is
-recorded as aborted. While a record is being written the signal waits. The only state is the process's own table of
-handlers. What it does not do: catch SIGKILL; the next run finds out about that one.
+recorded as aborted. While a record is being written the signal waits. A time limit is an alarm of the same kind. The
+only state is the process's own table of handlers. What it does not do: catch SIGKILL; the next run finds out about that
+one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from dbops.errors import StoppedError
+from dbops.errors import DbopsError, DeadlineError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ class _Stopper:
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self._waiting = False
+        self._waiting: DbopsError | None = None
         self._held = 0
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
@@ -37,10 +38,14 @@ class _Stopper:
             os.kill(os.getpid(), number)
             return
         self._first = number
+        self.interrupt(StoppedError(number))
+
+    def interrupt(self, error: DbopsError) -> None:
+        """Raise `error` in what is going on, or when the record that is being written is on disk."""
         if self._held:
-            self._waiting = True
+            self._waiting = error
             return
-        raise StoppedError(number)
+        raise error
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -49,9 +54,9 @@ class _Stopper:
             yield
         finally:
             self._held -= 1
-        if self._waiting and not self._held and self._first is not None:
-            self._waiting = False
-            raise StoppedError(self._first)
+        if self._waiting and not self._held:
+            error, self._waiting = self._waiting, None
+            raise error
 
 
 @contextlib.contextmanager
@@ -67,6 +72,39 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise DeadlineError inside once `seconds` of wall-clock time have passed; None for no limit.
+
+    Does nothing outside the main thread. The limit ends with the block: what is written after it is not cut short.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopper = signal.getsignal(signal.SIGTERM)
+    interrupt = stopper.interrupt if isinstance(stopper, _Stopper) else _raise
+
+    def expire(_number: int, _frame: FrameType | None) -> None:
+        interrupt(
+            DeadlineError(
+                f"the time limit of {seconds:g} s has passed; what was running has been ended",
+                hint="give it longer with --timeout, or find out which step takes so long: --verbose",
+            )
+        )
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _raise(error: DbopsError) -> None:
+    raise error
 
 
 @contextlib.contextmanager
