@@ -1,0 +1,139 @@
+"""What would make a backup fail, or worse, come out incomplete: looked for before it starts, all of it at once.
+
+An operator who mends one thing at two in the morning should not learn of the next one after the second run. Each
+problem says what is wrong and what mends it. What this does not do: change anything, or raise at the first.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from dbops.backup.source import SourceFacts, TableFacts, read_source, read_tables, unreadable_large_objects
+from dbops.connection.binaries import find_client
+from dbops.errors import ProgramMissingError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dbops.backup.options import BackupOptions
+    from dbops.connection.binaries import Binaries
+    from dbops.connection.session import Session
+    from dbops.storage.local import LocalStore
+
+# A message names this many objects; the rest is counted.
+_NAMED = 5
+_MIB = 1 << 20
+# A compressed dump is seldom smaller than a tenth of its database: with less room than that it is certain to fail.
+_BEST_COMPRESSION = 10
+# The next dump may be larger than the last one by this much, in percent.
+_GROWTH = 125
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and what mends it."""
+
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a backup that may begin starts from."""
+
+    facts: SourceFacts
+    tables: tuple[TableFacts, ...]
+    binaries: Binaries
+    last_bytes: int | None
+
+
+def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
+    """Return what the backup starts from. Raises UnavailableError with every problem there is."""
+    facts = read_source(session)
+    tables = read_tables(session)
+    problems = [*_of_identity(session), *_of_rights(session, facts, tables)]
+    last = None
+    if session.facts.system_identifier:
+        last = _last_size(store, session.facts.system_identifier, session.facts.database)
+    problems += _of_space(store.directory, last, facts.database_bytes)
+    binaries = None
+    try:
+        binaries = find_client(
+            session.server_version,
+            environ=options.environ,
+            bindir=options.bindir,
+            local=session.connection.info.host.startswith("/"),
+        )
+    except ProgramMissingError as error:
+        problems.append(Problem(error.message, error.hint or ""))
+    if problems or binaries is None:
+        raise _all_at_once(session, problems)
+    return Ready(facts, tables, binaries, last)
+
+
+def _of_identity(session: Session) -> Iterator[Problem]:
+    if session.facts.system_identifier is None:
+        yield Problem(
+            "the server does not tell which cluster it is, so no backup of it could be found again",
+            _grant(session, "grant execute on function pg_control_system(), pg_control_checkpoint() to {}"),
+        )
+
+
+def _of_rights(session: Session, facts: SourceFacts, tables: tuple[TableFacts, ...]) -> Iterator[Problem]:
+    unreadable = [one for one in tables if not one.readable and not one.of_extension]
+    if unreadable:
+        yield Problem(
+            f"{session.facts.user} may not read {_some(unreadable)}",
+            _grant(session, "grant pg_read_all_data to {}"),
+        )
+    filtered = [one for one in tables if one.filtered]
+    if filtered:
+        yield Problem(
+            f"row-level security would hide rows of {_some(filtered)} from {session.facts.user}",
+            _grant(session, "alter role {} bypassrls"),
+        )
+    closed = 0 if facts.superuser or not facts.large_objects else unreadable_large_objects(session)
+    if closed:
+        yield Problem(
+            f"{session.facts.user} may not read {closed} of {facts.large_objects} large objects (pg_read_all_data does"
+            " not cover them)",
+            "back up as a superuser, or as a member of the roles that own them",
+        )
+
+
+def _of_space(directory: Path, last: int | None, database_bytes: int) -> Iterator[Problem]:
+    needed = (last or 0) * _GROWTH // 100 or database_bytes // _BEST_COMPRESSION
+    free = shutil.disk_usage(directory).free
+    if free < needed + _MIB:
+        known = "the last backup was that large" if last else "less than a tenth of the database never suffices"
+        yield Problem(
+            f"{directory} has {free // _MIB} MiB free and at least {needed // _MIB + 1} MiB are needed ({known})",
+            "free some space there, or name another directory with --backup-dir",
+        )
+
+
+def _last_size(store: LocalStore, system_identifier: str, database: str) -> int | None:
+    history = store.history(system_identifier, database)
+    return sum(file.bytes for file in history[-1].manifest.artifact.files) if history else None
+
+
+def _some(tables: list[TableFacts]) -> str:
+    names = ", ".join(f"{one.schema}.{one.name}" for one in tables[:_NAMED])
+    more = len(tables) - _NAMED
+    return f"{len(tables)} tables or sequences ({names}{f' and {more} more' if more > 0 else ''})"
+
+
+def _grant(session: Session, statement: str) -> str:
+    return sql.SQL(statement).format(sql.Identifier(session.facts.user)).as_string(session.connection)
+
+
+def _all_at_once(session: Session, problems: list[Problem]) -> UnavailableError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    told = "; ".join(f"({number}) {problem.what}" for number, problem in enumerate(problems, start=1))
+    mended = "; ".join(f"({number}) {problem.mend}" for number, problem in enumerate(problems, start=1))
+    return UnavailableError(f"{session.facts.database} cannot be backed up, {count}: {told}", hint=mended)

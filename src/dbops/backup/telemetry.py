@@ -1,0 +1,97 @@
+"""`backup-report.jsonl`: one line for every run that began, however it ended; a run without a line crashed.
+
+A line is on disk before the run is over. What this does not do: vouch for itself (the sealed evidence does), or hold
+anything secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dbops.errors import DbopsError, LockedError, StoppedError
+from dbops.evidence.judge import error_code
+from dbops.files import append_line
+from dbops.model import rfc3339
+from dbops.secrets import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dbops.evidence.run import Run
+    from dbops.model import BackupManifest
+
+SCHEMA = "dbops/backup-report/v1"
+
+
+@dataclass(slots=True)
+class Line:
+    """What a run tells about itself as it learns it; `phases` are milliseconds by step."""
+
+    database: str | None = None
+    system_identifier: str | None = None
+    phases: dict[str, int] = field(default_factory=dict)
+    manifest: BackupManifest | None = None
+
+
+@contextlib.contextmanager
+def telling(path: Path, run: Run) -> Iterator[Line]:
+    """Append the run's line to `path` when the block ends. Raises EvidenceNotKeptError when it cannot be kept."""
+    line = Line()
+    started = run.clock.monotonic()
+    try:
+        yield line
+    except BaseException as error:
+        # A telemetry line that cannot be written either must not hide what ended the run.
+        with contextlib.suppress(DbopsError):
+            append_line(path, _encoded(_ended(line, run, started, error)))
+        raise
+    append_line(path, _encoded(_ended(line, run, started, None)))
+
+
+def _ended(line: Line, run: Run, started: float, error: BaseException | None) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "runId": run.run_id,
+        "startedAt": rfc3339(run.started_at),
+        "finishedAt": rfc3339(run.clock.now()),
+        "durationMs": round((run.clock.monotonic() - started) * 1000),
+        "outcome": _outcome(error),
+        "database": line.database,
+        "systemIdentifier": line.system_identifier,
+        "phases": line.phases,
+        **_published(line.manifest if error is None else None),
+        "error": None if error is None else redact(str(error) or type(error).__name__),
+        "exitCode": error_code(error) or 0,
+    }
+
+
+def _published(manifest: BackupManifest | None) -> dict[str, Any]:
+    dump = manifest.artifact.files[0] if manifest else None
+    return {
+        "snapshotAt": rfc3339(manifest.snapshot_at) if manifest else None,
+        "file": dump.path if dump else None,
+        "bytes": dump.bytes if dump else None,
+        "sha256": dump.sha256 if dump else None,
+        "tables": len(manifest.tables) if manifest else None,
+        "rows": sum(table.rows or 0 for table in manifest.tables) if manifest else None,
+    }
+
+
+def _outcome(error: BaseException | None) -> str:
+    match error:
+        case None:
+            return "published"
+        case LockedError():
+            return "locked"
+        case StoppedError() | KeyboardInterrupt():
+            return "stopped"
+        case _:
+            return "failed"
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
