@@ -58,6 +58,10 @@ class ConfigurationError(UsageError):
     """A configuration file or variable is unreadable, unknown or out of range."""
 
 
+class NoTargetError(UsageError):
+    """No database is named anywhere: not a mistake to a command that can do without one."""
+
+
 class UnavailableError(DbopsError):
     """Something outside dbops that the job needs is not there; the job could not be carried out."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbops import __version__
+from dbops.cli import config
 from dbops.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -56,3 +57,6 @@ def command_named(words: Sequence[str]) -> str:
             found.append(word)
             group = inner
     return " ".join(found) or "dbops"
+
+
+app.add_typer(config.app, name="config")

@@ -19,7 +19,7 @@ import typer
 
 from dbops.cli.options import Outcome, OutputOptions
 from dbops.errors import DbopsError, EvidenceNotKeptError, UsageError
-from dbops.render.formats import format_of, render
+from dbops.render.formats import Format, format_of, render
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from dbops.model import Report
+    from dbops.render.formats import View
 
 # What a shell reports for a reader that went away: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
@@ -79,7 +80,7 @@ def _write_files(outcome: Outcome, options: OutputOptions) -> Iterator[DbopsErro
     """Write each --output file; yield what went wrong, so that the rest is still written."""
     for path in options.output or ():
         text = io.StringIO()
-        render(outcome.report, format_of(path), text, options.view(outcome.kept, problem=True))
+        _render(outcome, format_of(path), text, options.view(outcome.kept, problem=True))
         try:
             _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
         except DbopsError as error:
@@ -97,7 +98,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = False) -> None:
     try:
-        render(outcome.report, options.chosen_format(), sys.stdout, options.view(outcome.kept, problem=problem))
+        _render(outcome, options.chosen_format(), sys.stdout, options.view(outcome.kept, problem=problem))
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -105,6 +106,15 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
         _discard(sys.stdout)  # what is still buffered would fail again when the process ends
         hint = f"it is kept as {outcome.kept}" if outcome.kept else "free some space, or name another place"
         raise EvidenceNotKeptError(f"standard output cannot be written to: {error.strerror}", hint=hint) from error
+
+
+def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> None:
+    if outcome.listing is None or chosen is not Format.TABLE:
+        render(outcome.report, chosen, stream, view)
+        return
+    from dbops.render.terminal import clean
+
+    stream.writelines(f"{clean(line)}\n" for line in outcome.listing)
 
 
 def _deliver_failure(invocation: Invocation, error: BaseException) -> int:

@@ -2,6 +2,7 @@
 
 A command is a function of one frozen dataclass of options. `command` spells that class out as a signature that Typer
 reads; the fields of the most special class come first in the help. Nothing heavy is imported here: help stays quick.
+The classes have no slots, since Python cannot combine two bases that do.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ OutputFiles = list[Path] | None
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command hands to the boundary: its report, and the file that keeps it as evidence, if one does."""
+    """What a command hands to the boundary: its report, and the file that keeps it as evidence, if one does.
+
+    `listing` is what people read instead of the report, for commands that answer with a list.
+    """
 
     report: Report
     kept: Path | None = None
+    listing: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """How the result is shown."""
 
@@ -88,7 +93,7 @@ class OutputOptions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CommonOptions(OutputOptions):
     """Options of every command that does something."""
 
@@ -101,7 +106,7 @@ class CommonOptions(OutputOptions):
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions(CommonOptions):
     """Options of every command whose run is kept as evidence."""
 
@@ -113,8 +118,8 @@ class RunOptions(CommonOptions):
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetOptions(RunOptions):
+@dataclass(frozen=True, kw_only=True)
+class TargetNameOptions:
     """Options that name the database."""
 
     database_url: Annotated[
@@ -126,7 +131,12 @@ class TargetOptions(RunOptions):
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(TargetNameOptions, RunOptions):
+    """Options of every command that works on a database of the user's."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailOnOptions:
     """From which severity a finding fails the run."""
 
@@ -136,7 +146,7 @@ class FailOnOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BackupDirOptions:
     """Where backups are."""
 

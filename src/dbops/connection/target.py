@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, Self, assert_never
 from dbops import __version__
 from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, nearest, parse_dsn, split_secrets
 from dbops.connection.service_file import read_service
-from dbops.errors import UsageError
+from dbops.errors import NoTargetError, UsageError
 from dbops.secrets import remember
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def resolve_target(  # noqa: PLR0913  (each is one source of the answer)
         found = {key: (value, origin) for key, value in {**dsn.parameters, **dsn.secrets}.items()}
         service, service_origin = found.pop("service", (None, ""))
     elif not service and not any({**(dotenv or {}), **environ}.get(name) for name in _NAMING):
-        raise UsageError("no database is named", hint=_NAME_ONE)
+        raise NoTargetError("no database is named", hint=_NAME_ONE)
     if service:
         values, places = read_service(service, environ=environ, origin=service_origin)
         found = {**{key: (value, places[key]) for key, value in values.items()}, **found}

@@ -1,0 +1,94 @@
+"""What every command does around its operation: read the settings, open the run, show progress, keep to the time limit.
+
+No output here and no exit codes: those are the boundary's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbops.cli.options import CommonOptions, RunOptions, setting_flags
+from dbops.errors import NoTargetError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dbops.connection.target import Target
+    from dbops.evidence.keys import Signer
+    from dbops.evidence.run import Run
+    from dbops.model import Artifact, Progress, Report
+    from dbops.settings import Settings
+
+
+def settings_of(options: CommonOptions) -> Settings:
+    """Return the settings with the flags given on top."""
+    from dbops.settings import load_settings
+
+    return load_settings(setting_flags(options), cwd=Path.cwd(), environ=os.environ, config=options.config)
+
+
+def time_limit_of(options: RunOptions) -> float | None:
+    """Return `--timeout` in seconds, None when there is none."""
+    from dbops.settings import parse_duration
+
+    if options.timeout is None:
+        return None
+    try:
+        seconds = parse_duration(options.timeout).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"--timeout {options.timeout!r} {error}") from None
+    if not seconds:
+        raise UsageError("--timeout 0s leaves no time at all", hint="leave it out for no limit")
+    return seconds
+
+
+def target_or_none(settings: Settings) -> Target | None:
+    """Return the target that the settings name, None where they name none; a wrong one is still an error."""
+    from dbops.connection.target import target_of
+
+    try:
+        return target_of(settings)
+    except NoTargetError:
+        return None
+
+
+def report_of(command: str, *, notes: Iterable[str] = (), artifacts: Iterable[Artifact] = ()) -> Report:
+    """Return the report of a command that only looks: it passes, and is not kept."""
+    from dbops.evidence.run import report_without_run
+
+    return report_without_run(command).model_copy(update={"notes": tuple(notes), "artifacts": tuple(artifacts)})
+
+
+@contextlib.contextmanager
+def recorded(options: RunOptions, settings: Settings, command: str, folder: str) -> Iterator[tuple[Run, Progress]]:
+    """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take."""
+    from dbops.evidence.run import Run
+    from dbops.evidence.signals import time_limit
+    from dbops.render.progress import showing
+
+    seconds = time_limit_of(options)
+    with (
+        Run.start(
+            command,
+            settings.log_dir,
+            folder,
+            settings_sha256=settings.sha256,
+            fail_on=settings.audit.fail_on,
+            strict=options.strict,
+            signer=_signer(settings),
+        ) as run,
+        showing(sys.stderr, quiet=options.quiet, color=not options.no_color) as progress,
+        time_limit(seconds),
+    ):
+        yield run, progress
+
+
+def _signer(settings: Settings) -> Signer | None:
+    """Return the configured signing key; without one a report says that it is unsigned."""
+    from dbops.evidence.keys import load_signer
+
+    return load_signer(settings.evidence.key) if settings.evidence.key else None
