@@ -56,7 +56,7 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
     """Return what the backup starts from. Raises UnavailableError with every problem there is."""
     facts = read_source(session)
     tables = read_tables(session)
-    problems = [*_of_identity(session), *_of_rights(session, facts, tables)]
+    problems = [*of_identity(session), *of_rights(session, facts, tables)]
     last = None
     if session.facts.system_identifier:
         last = _last_size(store, session.facts.system_identifier, session.facts.database)
@@ -76,7 +76,8 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
     return Ready(facts, tables, binaries, last)
 
 
-def _of_identity(session: Session) -> Iterator[Problem]:
+def of_identity(session: Session) -> Iterator[Problem]:
+    """Yield why backups of this cluster could not be told from those of another."""
     if session.facts.system_identifier is None:
         yield Problem(
             "the server does not tell which cluster it is, so no backup of it could be found again",
@@ -84,7 +85,8 @@ def _of_identity(session: Session) -> Iterator[Problem]:
         )
 
 
-def _of_rights(session: Session, facts: SourceFacts, tables: tuple[TableFacts, ...]) -> Iterator[Problem]:
+def of_rights(session: Session, facts: SourceFacts, tables: tuple[TableFacts, ...]) -> Iterator[Problem]:
+    """Yield what the session's role may not read, or would read only in part; `mend` is the statement to run."""
     unreadable = [one for one in tables if not one.readable and not one.of_extension]
     if unreadable:
         yield Problem(
