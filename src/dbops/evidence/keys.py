@@ -72,8 +72,16 @@ class Trust:
             return False
         return True
 
+    def without(self, keyid: str) -> Trust:
+        """Return this trust with one key less."""
+        return Trust({known: key for known, key in self.keys.items() if known != keyid})
+
+    def and_keys(self, other: Trust) -> Trust:
+        """Return this trust with the keys of another."""
+        return Trust({**self.keys, **other.keys})
+
     def and_key(self, raw_public: bytes) -> Trust:
-        """Return this trust with one more key."""
+        """Return this trust with one more key, 32 bytes; ValueError when they are no key."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         return Trust({**self.keys, keyid_of(raw_public): Ed25519PublicKey.from_public_bytes(raw_public)})

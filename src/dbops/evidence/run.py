@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from dbops import __version__
 from dbops.errors import DbopsError, EvidenceNotKeptError, ExitCode, StoppedError
-from dbops.evidence.canonical import canonical, readable
+from dbops.evidence.canonical import readable
 from dbops.evidence.judge import error_code, judge
 from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
 from dbops.evidence.log import EvidenceLog, OpenLog
-from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source, Subject
-from dbops.evidence.seal import file_subject, report_subject, sha256
+from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source
+from dbops.evidence.seal import subjects_of
 from dbops.evidence.signals import uninterrupted
 from dbops.evidence.wording import clean
 from dbops.files import directory_notes, secure_directory, sha256_of, sync_directory, write_new
@@ -339,13 +339,12 @@ class Run:
         return body
 
     def _seal(self, body: dict[str, Any], error: BaseException | None) -> None:
-        digest = sha256(canonical(body))
         if not self._log.path.exists():
             raise EvidenceNotKeptError(
                 f"{self._log.path} has gone while the run was going on", hint="keep the log directory where it is"
             )
         with self._log.exclusive() as log:
-            entry = log.prepare(self._outcome(body, error), self._subjects(body, digest))
+            entry = log.prepare(self._outcome(body, error), subjects_of(body, self._identity()["report"]))
             kept = {**body, "seal": entry.seal.to_json()}
             waiting = body_path(self.report_path)
             write_new(waiting, readable(kept))
@@ -355,7 +354,7 @@ class Run:
             except BaseException:
                 self._withdraw(waiting, log)
                 raise
-        publish(self.report_path)
+            publish(self.report_path)  # still under the lock: who verifies never sees a record without its report
         self._report = Report.model_validate(kept)
 
     def _withdraw(self, waiting: Path, log: OpenLog) -> None:
@@ -372,13 +371,6 @@ class Run:
         target = body["target"]
         source = Source(system_identifier=target["systemIdentifier"], database=target["database"]) if target else None
         return partial(RunFinished, **outcome, duration_ms=body["durationMs"], source=source)
-
-    def _subjects(self, body: dict[str, Any], digest: str) -> list[Subject]:
-        """Return the report and every artifact, by their paths below the log directory."""
-        folder = self.report_path.parent
-        files = [(os.path.relpath(folder / artifact["path"], self.log_dir), artifact) for artifact in body["artifacts"]]
-        report = report_subject(self._identity()["report"], digest)
-        return [report, *(file_subject(Path(name).as_posix(), artifact["sha256"]) for name, artifact in files)]
 
     def _collect_directory(self) -> None:
         directory = self.report_path.with_suffix("")
@@ -430,12 +422,12 @@ def problem_of(error: BaseException | None) -> Problem | None:
         case _:
             return Problem(
                 message=redact(f"internal error: {type(error).__name__}: {error}"),
-                hint="this is a defect of dbops: please report it with the output of the same command and --verbose",
+                hint="this is a defect of dbops: please report it with what DBOPS_DEBUG=1 prints",
             )
 
 
-def report_without_run(command: str, error: BaseException) -> Report:
-    """Return the report of a command that ended before it could become a run: nothing of it is kept."""
+def report_without_run(command: str, error: BaseException | None = None) -> Report:
+    """Return the report of a command that only looked, or ended before it could become a run: nothing of it is kept."""
     now = utc_now()
     draft = Report(
         command=command,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+import posixpath
+from typing import TYPE_CHECKING, Any
 
 from dbops.evidence.canonical import canonical
 from dbops.evidence.records import (
@@ -28,7 +29,7 @@ from dbops.evidence.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dbops.evidence.keys import Signer
 
@@ -47,14 +48,18 @@ def sha256(data: bytes) -> str:
 NOTHING_BEFORE = sha256(b"")
 
 
-def report_subject(name: str, digest: str) -> Subject:
-    """Return the subject for a report, whose digest is that of its canonical form without the seal."""
-    return Subject(name=name, digest=Sha256(sha256=digest), annotations=ReportAnnotation())
+def subjects_of(body: Mapping[str, Any], name: str) -> list[Subject]:
+    """Return what the record of a run vouches for: the report `name` without its seal, then every artifact it lists.
 
-
-def file_subject(name: str, digest: str) -> Subject:
-    """Return the subject for a file, whose digest is that of its bytes."""
-    return Subject(name=name, digest=Sha256(sha256=digest))
+    Names are paths below the log directory; those of artifacts are kept in the report relative to the report itself.
+    """
+    folder = posixpath.dirname(name)
+    digest = Sha256(sha256=sha256(canonical(body)))
+    subjects = [Subject(name=name, digest=digest, annotations=ReportAnnotation())]
+    for artifact in body["artifacts"]:
+        below = posixpath.normpath(posixpath.join(folder, artifact["path"]))
+        subjects.append(Subject(name=below, digest=Sha256(sha256=artifact["sha256"])))
+    return subjects
 
 
 def sign_statement(statement: Statement, signers: Sequence[Signer]) -> Line:

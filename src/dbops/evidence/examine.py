@@ -1,0 +1,271 @@
+"""Read kept evidence and say, property by property, what holds: the files around `verify.py`.
+
+Every answer is yes, no, or not checked, and comes with what it rests on; a property nobody could check is never a yes.
+Without a trust root nothing is authentic, whatever the signatures say. One line and one report are held at a time.
+What it does not do: touch anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dbops.errors import EvidenceBrokenError, UsageError
+from dbops.evidence.answers import Answer, Answered, Property, Question, Verification, no, objectives_answer
+from dbops.evidence.gaps import GapFinder
+from dbops.evidence.history import report_files
+from dbops.evidence.reader import LONGEST_LINE, BrokenProofError, read_checkpoint, read_line
+from dbops.evidence.records import Checkpoint, KeyRotated, Line, LogRepaired, RunAborted, RunFinished
+from dbops.evidence.tally import ObjectiveTally
+from dbops.evidence.ticket import examine_report
+from dbops.evidence.verify import (
+    Chain,
+    check_checkpoint,
+    check_checkpoint_signature,
+    check_seal,
+    read_report,
+    trust_backwards,
+)
+from dbops.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in a file: a copied-out checkpoint, or a report, whose seal has one."""
+    try:
+        data = path.read_bytes()
+    except OSError as cause:
+        raise UsageError(f"cannot read the checkpoint {path}: {cause.strerror}") from cause
+    try:
+        return read_report(data).seal.checkpoint if data.startswith(b"{\n") else read_checkpoint(data)
+    except BrokenProofError as cause:
+        raise EvidenceBrokenError(f"{path} is not a checkpoint dbops wrote: {cause}") from cause
+
+
+def examine(path: Path, question: Question) -> Verification:
+    """Verify a log directory, its `evidence` directory, its log, or one report; UsageError when it is none of them."""
+    directory = _log_directory(path)
+    if directory is not None:
+        return _Examination(directory, question).answer()
+    if path.is_file():
+        return examine_report(path, question)
+    raise UsageError(
+        f"{path} is neither a log directory with evidence/log.jsonl nor a report",
+        hint="dbops evidence verify logs, or the path of one report",
+    )
+
+
+def _log_directory(path: Path) -> Path | None:
+    for directory in (path, path.parent, path.parent.parent):
+        log = directory / "evidence" / "log.jsonl"
+        if path in {directory, log.parent, log} and log.is_file():
+            return directory
+    return None
+
+
+@dataclass(slots=True)
+class _Examination:
+    """One pass over a log directory."""
+
+    directory: Path
+    question: Question
+    unmatched: list[str] = field(default_factory=list)
+    checked: int = 0
+    tally: ObjectiveTally = field(default_factory=ObjectiveTally)
+    forged_seals: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    stated: Checkpoint | str = ""
+
+    def answer(self) -> Verification:
+        path = self.directory / "evidence" / "log.jsonl"
+        size = self._take_snapshot(path)
+        gaps = GapFinder()
+        trust = trust_backwards(self.question.trust, _rotations(path))
+        chain = Chain(trust, trust)
+        for data in _lines(path, size, chain):
+            line = chain.take(data)
+            if line is not None:
+                gaps.take(line.statement.predicate)
+                self._match(line, chain)
+        self._match_strangers()
+        return Verification(
+            str(self.directory),
+            (
+                self._authentic(chain),
+                self._complete(chain),
+                self._not_rolled_back(chain),
+                self._no_gaps(gaps),
+                self._artifacts_match(),
+                objectives_answer(self.tally),
+            ),
+        )
+
+    def _take_snapshot(self, path: Path) -> int:
+        """Read the checkpoint and note the size of the log at one moment; what is appended later is not looked at."""
+        with _no_writer(path.with_name("log.jsonl.lock")):
+            self.stated = _local_checkpoint(path.with_name("checkpoint"))
+            return path.stat().st_size
+
+    def _authentic(self, chain: Chain) -> Answered:
+        faults = [*chain.forged, *self.forged_seals]
+        if not self.question.trust:
+            return no(Property.AUTHENTIC, ["UNAUTHENTICATED: no trusted key was given (--trust)", *faults])
+        if chain.unsigned_before is None:
+            return no(Property.AUTHENTIC, ["UNAUTHENTICATED: nothing in this log is signed"])
+        stated = self.stated
+        fault = check_checkpoint_signature(stated, chain.ever_trusted) if isinstance(stated, Checkpoint) else None
+        if fault:
+            faults.append(f"the checkpoint {fault}")
+        if faults:
+            return no(Property.AUTHENTIC, faults)
+        signed = len(chain.digests) - chain.unsigned_before
+        basis = [f"{signed} of {len(chain.digests)} records signed by trusted keys"]
+        if chain.unsigned_before:
+            basis.append(
+                f"the first {chain.unsigned_before} were written without a key and have not changed since the next one"
+            )
+        return Answered(Property.AUTHENTIC, Answer.YES, tuple(basis))
+
+    def _complete(self, chain: Chain) -> Answered:
+        if chain.broken or not chain.digests:
+            return no(Property.COMPLETE, chain.broken or ["the log is empty"])
+        basis = [f"{len(chain.digests)} records in one unbroken chain, {len(chain.ended_runs)} runs ended"]
+        basis += [f"run {run_id} was started and has no end on record yet" for run_id in chain.open_runs]
+        return Answered(Property.COMPLETE, Answer.YES, tuple(basis))
+
+    def _not_rolled_back(self, chain: Chain) -> Answered:
+        stated = self.stated
+        if isinstance(stated, str):
+            return no(Property.NOT_ROLLED_BACK, [stated])
+        faults = check_checkpoint(stated, chain)
+        older = self.question.checkpoint
+        if older is not None:
+            unsigned = check_checkpoint_signature(older, chain.ever_trusted) if self.question.trust else None
+            faults += [f"the older checkpoint {unsigned}"] if unsigned else check_checkpoint(older, chain)
+        if faults:
+            return no(Property.NOT_ROLLED_BACK, faults)
+        if older is None:
+            reason = "no older checkpoint was given (--checkpoint), and the log's own can be rolled back with it"
+            return Answered(Property.NOT_ROLLED_BACK, Answer.NOT_CHECKED, (reason,))
+        basis = f"the {older.checkpoint.size} records of {older.checkpoint.at} are still there, unchanged"
+        return Answered(Property.NOT_ROLLED_BACK, Answer.YES, (basis,))
+
+    def _no_gaps(self, gaps: GapFinder) -> Answered:
+        if self.question.max_gap is None:
+            return Answered(Property.NO_GAPS, Answer.NOT_CHECKED, ("no largest gap was given (--max-gap)",))
+        found = gaps.gaps(self.question.max_gap, self.question.now)
+        if found or not gaps.runs:
+            return no(Property.NO_GAPS, found or ["no run has ended"])
+        return Answered(Property.NO_GAPS, Answer.YES, (gaps.basis(self.question.max_gap),))
+
+    def _artifacts_match(self) -> Answered:
+        if self.unmatched:
+            return no(Property.ARTIFACTS_MATCH, self.unmatched)
+        if not self.checked:
+            return Answered(Property.ARTIFACTS_MATCH, Answer.NOT_CHECKED, ("no record names a file",))
+        return Answered(Property.ARTIFACTS_MATCH, Answer.YES, (f"{self.checked} files are what their records say",))
+
+    def _match(self, line: Line, chain: Chain) -> None:
+        """Compare the files a record vouches for."""
+        record = line.statement.predicate
+        if isinstance(record, LogRepaired):
+            self._match_file(f"evidence/{record.torn.path}", record.torn.sha256)
+        if not isinstance(record, RunFinished | RunAborted) or not line.statement.subject:
+            return
+        self._match_report(record, line, chain)
+        for subject in line.statement.subject[1:]:
+            self._match_file(subject.name, subject.digest.sha256)
+
+    def _match_report(self, record: RunFinished | RunAborted, line: Line, chain: Chain) -> None:
+        self.named.add(record.report)
+        try:
+            report = read_report((self.directory / record.report).read_bytes())
+        except OSError as cause:
+            self.unmatched.append(f"{record.report} cannot be read: {cause.strerror}")
+            return
+        except BrokenProofError as cause:
+            self.unmatched.append(f"{record.report}: {cause}")
+            return
+        if report.line != line:
+            self.unmatched.append(f"{record.report} is sealed with another record than the one in the log")
+            return
+        self.checked += 1
+        if line.signatures and self.question.trust:
+            self.forged_seals += [f"{record.report}: {fault}" for fault in check_seal(report, chain.ever_trusted)]
+        self.tally.take(report.body)
+
+    def _match_file(self, name: str, digest: str) -> None:
+        try:
+            found, _ = sha256_of(self.directory / name)
+        except OSError as cause:
+            self.unmatched.append(f"{name} cannot be read: {cause.strerror}")
+            return
+        if found != digest:
+            self.unmatched.append(f"{name} is not what its record says")
+            return
+        self.checked += 1
+
+    def _match_strangers(self) -> None:
+        """Find reports that lie among the others and are in no record."""
+        for folder in sorted(path for path in self.directory.iterdir() if path.is_dir() and path.name != "evidence"):
+            for path in report_files(folder):
+                name = f"{folder.name}/{path.name}"
+                if name not in self.named:
+                    self.unmatched.append(f"{name} is in no record of the log")
+
+
+def _local_checkpoint(path: Path) -> Checkpoint | str:
+    """Return the log's own checkpoint, or what is wrong with it."""
+    try:
+        return read_checkpoint(path.read_bytes())
+    except OSError as cause:
+        return f"the log's own checkpoint cannot be read: {cause.strerror}"
+    except BrokenProofError as cause:
+        return f"the log's own checkpoint is not what dbops writes: {cause}"
+
+
+@contextlib.contextmanager
+def _no_writer(lock: Path) -> Iterator[None]:
+    """Keep writers out for a moment; on a copy or a read-only disk there is none, and nothing to lock."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lines(path: Path, size: int, chain: Chain) -> Iterator[bytes]:
+    """Yield the lines in the first `size` bytes without their newlines; what is no line ends it, and breaks `chain`."""
+    with path.open("rb") as file:
+        while file.tell() < size and (data := file.readline(LONGEST_LINE + 2)):
+            if not data.endswith(b"\n"):
+                what = "is longer than any that dbops writes" if len(data) > LONGEST_LINE else "was not finished"
+                chain.broken.append(f"the line after record {len(chain.digests) - 1} {what}")
+                return
+            yield data[:-1]
+
+
+def _rotations(path: Path) -> list[Line]:
+    """Return the lines that rotate a key, as far as they can be read; `Chain` complains about the others."""
+    found = []
+    with path.open("rb") as file:
+        while data := file.readline(LONGEST_LINE + 2):
+            if b'"type":"key.rotated"' in data:
+                try:
+                    line = read_line(data.removesuffix(b"\n"))
+                except BrokenProofError:
+                    continue
+                if isinstance(line.statement.predicate, KeyRotated):
+                    found.append(line)
+    return found
