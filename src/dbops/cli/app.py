@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbops import __version__
-from dbops.cli import config
+from dbops.cli import backup, config
 from dbops.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -59,4 +59,5 @@ def command_named(words: Sequence[str]) -> str:
     return " ".join(found) or "dbops"
 
 
+app.add_typer(backup.app, name="backup")
 app.add_typer(config.app, name="config")

@@ -189,14 +189,26 @@ def command(app: typer.Typer, name: str, kind: type[Options]) -> Callable[[Calla
     return register
 
 
-def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Callable[..., Outcome]:
+def group_command(app: typer.Typer, kind: type[Options]) -> Callable[[Callable[[Options], Outcome]], None]:
+    """Return a decorator that makes a function of `kind` what the group `app` does when no subcommand is named."""
+
+    def register(body: Callable[[Options], Outcome]) -> None:
+        app.callback(invoke_without_command=True)(spelled_out(kind, body))
+
+    return register
+
+
+def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Callable[..., Outcome | None]:
     """Return `body` as a function with one keyword parameter per option of `kind`, as Typer wants to see it.
 
     The options are noted in the context before the body runs, so that the boundary can deliver a failure as asked.
     """
 
-    def run(ctx: typer.Context, **values: Any) -> Outcome:
+    def run(ctx: typer.Context, **values: Any) -> Outcome | None:
         ctx.obj.options = options = kind(**values)
+        if ctx.invoked_subcommand is not None:
+            _refuse_lost(ctx, values)
+            return None
         options.check()
         return body(options)
 
@@ -212,6 +224,14 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *shown]}
     run.__doc__, run.__name__, run.__module__ = body.__doc__, body.__name__, body.__module__
     return run
+
+
+def _refuse_lost(context: typer.Context, values: Mapping[str, Any]) -> None:
+    """Raise UsageError for options between a group and its subcommand: they would be silently without effect."""
+    lost = [f"--{name.replace('_', '-')}" for name, value in values.items() if value]
+    if lost:
+        message = f"{' and '.join(lost)} must come after {context.invoked_subcommand!r}"
+        raise UsageError(message, hint=f"{context.command_path} {context.invoked_subcommand} {lost[0]} ...")
 
 
 def _specific_first(kind: type[OutputOptions]) -> list[dataclasses.Field[Any]]:

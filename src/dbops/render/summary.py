@@ -31,7 +31,7 @@ def print_verdict(page: Page, report: Report, view: View) -> None:
     if view.quiet:
         return
     if view.kept is not None:
-        sealed = "" if report.seal else " (unsigned)"
+        sealed = "" if (report.seal or {}).get("status") == "signed" else " (unsigned)"
         page.line(("Evidence: ", "bold"), clean(os.path.relpath(view.kept)), sealed)
     if report.problem is None:
         page.paragraph(("Next: ", "bold"), clean(next_command(report, view.again)), hang=6)
@@ -50,6 +50,8 @@ def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
 def _grounds(report: Report) -> Iterator[str]:
     """Yield what the verdict rests on, the worst first."""
     checks, objectives = _everything(report)
+    if report.verdict is Verdict.PASS and report.steps and not (checks or objectives):
+        yield f"all {counted(len(report.steps), 'step')} passed"
     if report.problem is not None:
         yield "could not be carried out"
     severities = Counter(f.severity for check in checks for f in check.findings if f.waived is None)

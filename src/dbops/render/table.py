@@ -6,6 +6,7 @@ A suite prints each of its reports the same way under a heading of its own.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 # Up to here passing checks are named; beyond, counted (all are named with --verbose).
 _NAMED = 24
+# What a step says is shown up to this many characters.
+_FEW_WORDS = 60
+_BYTES = re.compile(r"\b(\d+) bytes\b")
 
 
 def render_table(report: Report, stream: TextIO, view: View) -> None:
@@ -48,7 +52,8 @@ def _print_header(page: Page, report: Report) -> None:
 
 def _target(target: TargetInfo) -> Iterable[str | tuple[str, str]]:
     yield clean(f"{target.user}@{target.host}:{target.port}/{target.database}"), "bold"
-    yield f"  PostgreSQL {clean(target.server_version)}" if target.server_version else ""
+    # Without the packager's suffix: "15.18 (Debian 15.18-0+deb12u1)".
+    yield f"  PostgreSQL {clean(target.server_version).partition(' ')[0]}" if target.server_version else ""
     yield f", {clean(target.tls)}" if target.tls else ""
 
 
@@ -72,9 +77,17 @@ def _print_steps(page: Page, steps: tuple[Step, ...]) -> None:
     width = max((len(indent + label) for _, indent, label in rows), default=0)
     for step, indent, label in rows:
         sign = {Verdict.PASS: page.glyphs.passed, Verdict.FAIL: page.glyphs.failed}.get(step.status, page.glyphs.unsure)
-        exit_code = f"  exit {step.exit_code}" if step.exit_code else ""
         took = f"{duration(step.duration_ms):>{width - len(indent) + 11}}"[len(label) :]
-        page.line(f"  {indent}", (f"{sign} ", _STYLES[step.status]), f"{label}{took}{exit_code}")
+        page.line(f"  {indent}", (f"{sign} ", _STYLES[step.status]), f"{label}{took}", (_outcome(step), "dim"))
+
+
+def _outcome(step: Step) -> str:
+    """Return how a step's program ended, if not well, and the few words it left; not the path of its output."""
+    exit_code = f"  exit {step.exit_code}" if step.exit_code else ""
+    words = clean(step.output or "")
+    if not words or len(words) > _FEW_WORDS or "/" in words:
+        return exit_code
+    return exit_code + "  " + _BYTES.sub(lambda found: size(int(found[1])), words)
 
 
 def _print_objectives(page: Page, objectives: tuple[Objective, ...]) -> None:
