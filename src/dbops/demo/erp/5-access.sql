@@ -67,7 +67,7 @@ end
 $partitions$;
 
 grant select on public.currencies, public.orgs, public.users to erp_app;
-grant insert, update, delete on public.users to erp_app;
+grant insert, update on public.users to erp_app;
 grant usage on sequence public.ledger_transaction_ids to erp_app;
 
 grant select on all tables in schema public to erp_backup;
