@@ -10,7 +10,6 @@ import socket
 import struct
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -32,6 +31,7 @@ from dbops.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     RunSql = Callable[[Target, str], list[tuple[Any, ...]]]
 
@@ -178,24 +178,31 @@ def test_a_lock_that_is_held_ends_the_wait_after_a_second(database: Target, run_
 
 
 def test_a_lost_connection_is_said_to_be_lost(database: Target, server: ScratchServer, run_sql: RunSql) -> None:
-    with pytest.raises(ConnectionFailedError, match="was lost"), read_only(database) as session:
-        [(pid,)] = session.fetch_all("select pg_backend_pid()")
-        run_sql(server.target(), f"select pg_terminate_backend({pid}, 5000)")
-        session.fetch_all("select 1")
+    def terminate_itself() -> None:
+        with read_only(database) as session:
+            [(pid,)] = session.fetch_all("select pg_backend_pid()")
+            run_sql(server.target(), f"select pg_terminate_backend({pid}, 5000)")
+            session.fetch_all("select 1")
+
+    with pytest.raises(ConnectionFailedError, match="was lost"):
+        terminate_itself()
 
 
 def test_a_passed_deadline_ends_the_session_and_the_statement(
     database: Target, server: ScratchServer, run_sql: RunSql
 ) -> None:
+    pids: list[int] = []
+
+    def sleep_too_long() -> None:
+        with read_only(database, deadline=0.5, statement_timeout=None) as session:
+            pids.extend(session.fetch_all("select pg_backend_pid()")[0])
+            session.fetch_all("select pg_sleep(60)")
+
     began = time.monotonic()
-    with (
-        pytest.raises(DeadlineError, match="passed its deadline of 0.5 s"),
-        read_only(database, deadline=0.5, statement_timeout=None) as session,
-    ):
-        [(pid,)] = session.fetch_all("select pg_backend_pid()")
-        session.fetch_all("select pg_sleep(60)")
+    with pytest.raises(DeadlineError, match=r"passed its deadline of 0\.5 s"):
+        sleep_too_long()
     assert time.monotonic() - began < 2
-    still_there = f"select count(*) from pg_stat_activity where pid = {pid}"
+    still_there = f"select count(*) from pg_stat_activity where pid = {pids[0]}"
     while run_sql(server.target(), still_there) != [(0,)] and time.monotonic() - began < 5:
         time.sleep(0.02)
     assert run_sql(server.target(), still_there) == [(0,)]
@@ -228,11 +235,15 @@ def _free_port() -> int:
 
 
 def test_a_stopped_backend_cannot_outlast_the_deadline(own_server: ScratchServer) -> None:
+    def ask_a_stopped_server() -> None:
+        with read_only(own_server.target(), deadline=0.5) as session:
+            [(pid,)] = session.fetch_all("select pg_backend_pid()")
+            with stopped(pid, own_server.pid):  # so that nobody answers a cancel request either
+                session.fetch_all("select 1")
+
     began = time.monotonic()
-    with pytest.raises(DeadlineError), read_only(own_server.target(), deadline=0.5) as session:
-        [(pid,)] = session.fetch_all("select pg_backend_pid()")
-        with stopped(pid, own_server.pid):  # so that nobody answers a cancel request either
-            session.fetch_all("select 1")
+    with pytest.raises(DeadlineError):
+        ask_a_stopped_server()
     assert time.monotonic() - began < 4
 
 
@@ -284,6 +295,17 @@ def test_a_failed_connection_says_what_it_means(
     assert error.hint
 
 
+@pytest.fixture
+def refused(server: ScratchServer, database: Target, plain_user: str, run_sql: RunSql) -> Callable[[str], DbopsError]:
+    """Take something from an ordinary user, and return what he is told when he connects."""
+
+    def take_and_connect(sql: str) -> DbopsError:
+        run_sql(server.target(), sql.format(user=plain_user, database=database.database))
+        return refusal(server.target(database.database, user=plain_user))
+
+    return take_and_connect
+
+
 @pytest.mark.parametrize(
     ("sql", "kind", "meaning"),
     [
@@ -294,11 +316,9 @@ def test_a_failed_connection_says_what_it_means(
     ],
 )
 def test_a_refused_user_is_told_what_to_ask_for(
-    server: ScratchServer, database: Target, plain_user: str, run_sql: RunSql, sql: str, kind: type[DbopsError],
-    meaning: str,
-) -> None:  # fmt: skip
-    run_sql(server.target(), sql.format(user=plain_user, database=database.database))
-    error = refusal(server.target(database.database, user=plain_user))
+    refused: Callable[[str], DbopsError], sql: str, kind: type[DbopsError], meaning: str
+) -> None:
+    error = refused(sql)
     assert type(error) is kind
     assert meaning in error.message
 
