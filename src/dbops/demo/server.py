@@ -46,7 +46,7 @@ _SETTINGS: Mapping[str, str] = {
     "max_wal_size": "1GB",
 }
 # A segment of 1 MB is archived 16 times as often as the default one, so the demo need not write 16 MB to show a switch.
-_INITDB_ARGUMENTS = ("--encoding=UTF8", "--no-locale", "--wal-segsize=1")
+_INITDB_ARGUMENTS = ("--wal-segsize=1",)
 # How often each tenant does each piece of work; enough calls that an average means something.
 _ROUNDS = 5
 
@@ -88,21 +88,11 @@ def start_demo_server(
     with ScratchServer(
         binaries, settings=settings, checksums=True, directory=directory, initdb_arguments=_INITDB_ARGUMENTS
     ) as server:
-        demo = DemoServer(server, _make_archive(server))
+        demo = DemoServer(server, server.own_directory("archive"))
         _prepare(demo)
         tenants = _load(demo, scale=scale, statistics=statistics)
         _work(demo, tenants)
         yield demo
-
-
-def _make_archive(server: ScratchServer) -> Path:
-    """Create the archive beside the data directory, for the user that the server runs as."""
-    archive = server.directory / "archive"
-    archive.mkdir(mode=0o700)
-    owner = server.data_directory.stat()
-    if owner.st_uid != os.geteuid():
-        os.chown(archive, owner.st_uid, owner.st_gid)
-    return archive
 
 
 def _prepare(demo: DemoServer) -> None:
@@ -152,6 +142,7 @@ def _statements() -> list[bytes]:
 def _parameters(tenant: int) -> dict[str, Any]:
     """Return what the statements of one tenant ask for; it need not exist."""
     return {
+        "org_id": tenant,
         "order_number": f"SO-{tenant:06}",
         "order_id": tenant * 101,
         "account_id": (tenant - 1) * 16 + 3,

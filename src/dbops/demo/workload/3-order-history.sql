@@ -1,5 +1,5 @@
 -- What happened to one order.
 select kind, at
 from public.order_events
-where order_id = %(order_id)s
+where org_id = %(org_id)s and order_id = %(order_id)s
 order by at
