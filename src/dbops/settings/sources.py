@@ -58,12 +58,19 @@ def find_config(cwd: Path) -> Path | None:
     """Return the nearest dbops.toml from `cwd` upward; the search ends with the directory that holds a `.git`."""
     for directory in (cwd, *cwd.parents):
         candidate = directory / CONFIG_NAME
-        if candidate.exists():
+        if _exists(candidate):
             _check_ours(candidate)
             return candidate
-        if (directory / ".git").exists():
+        if _exists(directory / ".git"):
             return None
     return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # a directory on the way that we may not even look into
+        return False
 
 
 def _check_ours(path: Path) -> None:
@@ -87,13 +94,15 @@ def read_config(path: Path, cwd: Path) -> ConfigFile:
             f"the configuration {shown} cannot be read: {error.strerror}", hint="correct --config, or its permissions"
         ) from None
     try:
-        text = data.decode().replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{shown}:{line} is not UTF-8", hint="save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(error, shown, text) from None
+    except RecursionError:
+        raise ConfigurationError(f"{shown} is nested too deeply", hint="tables of tables go two levels deep") from None
     file = ConfigFile(path, shown, values, lines_of(text), hashlib.sha256(data).hexdigest())
     for where, value in _leaves(values):
         _refuse_secret(file, where, value)
