@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 import dbops
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Python = Callable[..., subprocess.Popen[str]]
 
 _SOURCE = Path(dbops.__file__).parents[1]
-_LIBRARIES = Path(sysconfig.get_path("purelib"))
+_LIBRARIES = Path(psycopg.__file__).parents[1]
 _STRANGER = RunAs("a stranger", 65534, 65534)
 
 # What every child starts with; `say` tells the test something, as JSON on a line of its own.

@@ -33,7 +33,7 @@ def base_directory(user: RunAs | None, wanted: Path | None) -> Path:
     Raises PrivilegeError when `user` cannot reach `wanted`, UnavailableError when there is none.
     """
     if wanted is not None:
-        if user is not None and not user.can_walk(wanted):
+        if user is not None and wanted.is_dir() and not user.can_walk(wanted):
             raise PrivilegeError(
                 f"PostgreSQL runs as {user.name} here, who cannot reach {wanted}",
                 hint="name a directory outside of private ones, or leave it to dbops",

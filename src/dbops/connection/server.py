@@ -66,6 +66,7 @@ SETTINGS: Mapping[str, str] = {
     "archive_mode": "off",
     # Errors are read from here as JSON, one object each; stderr of programs that run in parallel miscounts.
     "log_destination": "jsonlog",
+    "log_line_prefix": "",  # what is said before that log is open is quoted to people
     "logging_collector": "on",
     "log_directory": "log",
     "log_filename": "postgresql.log",
