@@ -86,6 +86,10 @@ class DeadlineError(UnavailableError):
     """A wall-clock deadline passed; what was running has been ended."""
 
 
+class TimeLimitError(DeadlineError):
+    """The time limit of the whole command passed: nothing more of it is begun."""
+
+
 class DamageError(DbopsError):
     """A backup or archive is not what its checksum or manifest says."""
 

@@ -1,15 +1,15 @@
 """Several steps, one verdict: each step is a run with a report of its own, the suite's report holds them all.
 
 Rules, in order: one suite at a time below one log directory; every step runs, whatever an earlier one said; a step that
-crashes is a failed step, not a lost report; a signal ends the suite, with what it has so far on record. The steps are
-handed in by the caller: what a suite consists of is not decided here.
+crashes is a failed step, not a lost report; a signal or the time limit ends the suite, with what it has so far on
+record. The steps are handed in by the caller: what a suite consists of is not decided here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.errors import ExitCode, StoppedError
+from dbops.errors import ExitCode, StoppedError, TimeLimitError
 from dbops.evidence.run import report_without_run
 from dbops.files import locked
 from dbops.model import Report, Verdict
@@ -32,7 +32,8 @@ class SuiteStep(NamedTuple):
 def run_suite(steps: Sequence[SuiteStep], run: Run) -> None:
     """Run all `steps`, each as a run of its own, and take their reports into `run`.
 
-    Raises LockedError at once when another suite is going on below the same log directory, StoppedError on a signal.
+    Raises LockedError at once when another suite is going on below the same log directory, StoppedError
+    on a signal, TimeLimitError when the command has taken too long.
     """
     with locked(run.log_dir / "evidence" / "suite.lock", holder=f"suite {run.run_id}"):
         for step in steps:
@@ -47,8 +48,8 @@ def _run_step(step: SuiteStep, run: Run, recorder: StepRecorder) -> None:
             path = part.report_path
             step.operation(part)
         report = part.report
-    except StoppedError as stopped:
-        _take_in(run, stopped.report, path)
+    except (StoppedError, TimeLimitError) as ending:
+        _take_in(run, ending.report, path)
         raise
     except Exception as error:  # noqa: BLE001  (whatever a step ends with, the next one runs and the report is kept)
         report = _report_of(error, step)

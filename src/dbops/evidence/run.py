@@ -11,7 +11,6 @@ import contextlib
 import os
 import secrets
 import socket
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 from dbops import __version__
 from dbops.errors import DbopsError, EvidenceNotKeptError, ExitCode, StoppedError
 from dbops.evidence.canonical import readable
-from dbops.evidence.judge import error_code, judge
+from dbops.evidence.failure import problem_of, report_without_run
+from dbops.evidence.judge import judge
 from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
 from dbops.evidence.log import EvidenceLog, OpenLog
 from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source
 from dbops.evidence.seal import subjects_of
 from dbops.evidence.signals import uninterrupted
+from dbops.evidence.steps import Clock, StepRecorder, milliseconds
 from dbops.evidence.wording import clean
 from dbops.files import directory_notes, secure_directory, sha256_of, sync_directory, write_new
 from dbops.model import (
@@ -33,71 +34,21 @@ from dbops.model import (
     Changes,
     Check,
     Objective,
-    Problem,
     Report,
     Severity,
-    Step,
     TargetInfo,
     Tool,
     Verdict,
-    utc_now,
 )
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from dbops.evidence.keys import Signer
 
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The two clocks of a run: what time it is (UTC), and how long something took (seconds)."""
-
-    now: Callable[[], dt.datetime] = utc_now
-    monotonic: Callable[[], float] = time.monotonic
-
-
-@dataclass(slots=True)
-class StepRecorder:
-    """A step while it runs. Set `exit_code` and `output` (a path, or a few words); it passes unless told otherwise."""
-
-    name: str
-    started_at: dt.datetime
-    exit_code: int | None = None
-    output: str | None = None
-    status: Verdict | None = None
-    duration_ms: int | None = None
-
-    def fail(self) -> None:
-        """Say that the step's answer is no."""
-        self.status = Verdict.FAIL
-
-    def inconclusive(self) -> None:
-        """Say that the step could not tell."""
-        if self.status is not Verdict.FAIL:
-            self.status = Verdict.INCONCLUSIVE
-
-    def ended_by(self, error: BaseException) -> None:
-        """Judge the step by the error that ended it: damage and crashes are a no, everything else is a doubt."""
-        if error_code(error) in {ExitCode.FAIL, ExitCode.EVIDENCE_BROKEN, ExitCode.BUG}:
-            self.fail()
-        else:
-            self.inconclusive()
-
-    def as_step(self) -> Step:
-        """Return the step as it is kept; one that is still open could not tell."""
-        status = self.status or (Verdict.INCONCLUSIVE if self.duration_ms is None else Verdict.PASS)
-        return Step(
-            name=self.name,
-            status=status,
-            started_at=self.started_at,
-            duration_ms=self.duration_ms or 0,
-            exit_code=self.exit_code,
-            output=redact(self.output) if self.output else self.output,
-        )
+__all__ = ["Clock", "Run", "StepRecorder", "report_without_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +184,7 @@ class Run:
             recorder.ended_by(error)
             raise
         finally:
-            recorder.duration_ms = _milliseconds(self.clock.monotonic() - started)
+            recorder.duration_ms = milliseconds(self.clock.monotonic() - started)
 
     def add_checks(self, *checks: Check) -> None:
         """Add results of checks."""
@@ -302,8 +253,9 @@ class Run:
         try:
             with uninterrupted():
                 self._keep_or_say_why(error)
-        except StoppedError as stopped:
-            _tell(stopped, self._report, self.report_path)
+        except DbopsError as late:
+            if late.report is None:  # a signal that came while the record was being written
+                _tell(late, self._report, self.report_path)
             raise
 
     def _keep_or_say_why(self, error: BaseException | None) -> None:
@@ -390,7 +342,7 @@ class Run:
             exit_code=int(ExitCode.UNABLE),
             started_at=self.started_at,
             finished_at=finished,
-            duration_ms=_milliseconds(self.clock.monotonic() - self._started),
+            duration_ms=milliseconds(self.clock.monotonic() - self._started),
             host=socket.gethostname(),
             target=self.target,
             tools=tuple(collected.tools),
@@ -410,48 +362,10 @@ class Run:
         )
 
 
-def problem_of(error: BaseException | None) -> Problem | None:
-    """Return an error as the problem of a report, redacted; what dbops did not raise itself is called internal."""
-    match error:
-        case None:
-            return None
-        case DbopsError():
-            return Problem(message=redact(error.message), hint=redact(error.hint) if error.hint else None)
-        case KeyboardInterrupt():
-            return problem_of(StoppedError(2))
-        case _:
-            return Problem(
-                message=redact(f"internal error: {type(error).__name__}: {error}"),
-                hint="this is a defect of dbops: please report it with what DBOPS_DEBUG=1 prints",
-            )
-
-
-def report_without_run(command: str, error: BaseException | None = None) -> Report:
-    """Return the report of a command that only looked, or ended before it could become a run: nothing of it is kept."""
-    now = utc_now()
-    draft = Report(
-        command=command,
-        run_id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-        verdict=Verdict.INCONCLUSIVE,
-        exit_code=int(ExitCode.UNABLE),
-        started_at=now,
-        finished_at=now,
-        duration_ms=0,
-        host=socket.gethostname(),
-        tools=(Tool(name="dbops", version=__version__),),
-        problem=problem_of(error),
-    )
-    return judge(draft, error)
-
-
 def _tell(error: BaseException, report: Report | None, kept: Path | None) -> None:
     """Give an error that goes on the report of the run it ended, and where that is kept."""
     error.report = report  # type: ignore[attr-defined]
     error.kept = kept  # type: ignore[attr-defined]
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _add_once(texts: list[str], text: str) -> None:

@@ -14,7 +14,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from dbops.errors import DbopsError, DeadlineError, StoppedError
+from dbops.errors import DbopsError, StoppedError, TimeLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def stoppable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise DeadlineError inside once `seconds` of wall-clock time have passed; None for no limit.
+    """Raise TimeLimitError inside once `seconds` of wall-clock time have passed; None for no limit.
 
     Does nothing outside the main thread. The limit ends with the block: what is written after it is not cut short.
     """
@@ -88,7 +88,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
     def expire(_number: int, _frame: FrameType | None) -> None:
         interrupt(
-            DeadlineError(
+            TimeLimitError(
                 f"the time limit of {seconds:g} s has passed; what was running has been ended",
                 hint="give it longer with --timeout, or find out which step takes so long: --verbose",
             )
