@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 _TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
+def pytest_configure() -> None:
+    """Forget the databases of whoever runs the tests: none of them may be reached by accident."""
+    for name in [name for name in os.environ if name == "DATABASE_URL" or name.startswith(("PG", "DBOPS_"))]:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[ScratchServer]:
     """A PostgreSQL for this session: the newest installed, else the wheel."""

@@ -244,9 +244,12 @@ def test_the_wheel_knows_neither_tls_nor_icu_nor_lz4_nor_zstd(wheel: Binaries) -
     assert "pgcrypto" not in can.extensions
 
 
-def test_capabilities_are_unknown_without_pg_config(tmp_path: Path) -> None:
-    found = Binaries(fake(tmp_path, "15.18", "postgres"), 150018, "a test")
-    assert found.capabilities == Capabilities(ssl=None, icu=None, lz4=None, zstd=None, extensions=frozenset())
+def test_capabilities_are_unknown_without_pg_config_and_extensions_are_looked_for(tmp_path: Path) -> None:
+    found = Binaries(fake(tmp_path / "bin", "13.1", "postgres"), 130001, "a test")
+    (tmp_path / "share" / "extension").mkdir(parents=True)
+    (tmp_path / "share" / "extension" / "amcheck.control").touch()
+    expected = Capabilities(ssl=None, icu=None, lz4=None, zstd=None, extensions=frozenset({"amcheck"}))
+    assert found.capabilities == expected
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def orphan(lease: registry.Lease) -> None:
     os.close(lease.descriptor)
 
 
-def test_a_lease_is_a_private_directory_that_is_gone_at_its_end(place: Path, tmp_path: Path) -> None:
+def test_a_lease_is_a_private_directory_and_nothing_is_left_at_its_end(place: Path, tmp_path: Path) -> None:
     lease = registry.lease(tmp_path)
     assert (lease.directory.parent, lease.directory.stat().st_mode & 0o777) == (tmp_path, 0o700)
     (lease.directory / "deep").mkdir()
     lease.end()
-    assert (lease.directory.exists(), list(place.iterdir())) == (False, [])
+    assert (lease.directory.exists(), place.exists()) == (False, False)
 
 
 def test_a_living_lease_is_spared(place: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_an_orphan_is_removed_with_its_entry(place: Path, tmp_path: Path) -> Non
     (lease.directory / "data").mkdir()
     orphan(lease)
     assert registry.sweep() == [lease.directory]
-    assert (lease.directory.exists(), list(place.iterdir())) == (False, [])
+    assert (lease.directory.exists(), place.exists()) == (False, False)
 
 
 def test_an_entry_whose_directory_was_never_made_is_removed(place: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_entry_whose_directory_was_never_made_is_removed(place: Path, tmp_pat
     lease.directory.rmdir()
     orphan(lease)
     assert registry.sweep() == []
-    assert list(place.iterdir()) == []
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("name", ["precious", "dbops-", "dbops-00000000x", "dbops-../precious"])
@@ -144,10 +144,18 @@ def test_a_registry_that_is_a_symlink_is_a_trap(place: Path, tmp_path: Path) -> 
 def test_a_directory_that_cannot_be_made_leaves_no_entry(place: Path, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="No such file or directory"):
         registry.lease(tmp_path / "missing")
-    assert list(place.iterdir()) == []
+    assert not place.exists()
 
 
 def test_a_run_with_another_tmpdir_looks_in_the_same_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = registry._places()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert registry._places()[:2] == before[:2]
+
+
+def test_the_registry_stays_while_another_run_is_in_it(place: Path, tmp_path: Path) -> None:
+    first, second = registry.lease(tmp_path), registry.lease(tmp_path)
+    first.end()
+    assert list(place.iterdir()) == [second.entry]
+    second.end()
+    assert not place.exists()

@@ -250,3 +250,6 @@ def test_a_sweep_spares_the_servers_of_living_runs(python: Callable[..., Any]) -
     directory = Path(json.loads(child.stdout.readline()))
     assert directory not in sweep()
     assert registry.processes_in(directory) != []
+    child.kill()
+    child.wait()
+    assert directory in sweep()

@@ -76,7 +76,7 @@ def outdated(version: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a build can do; None where it could not be told (no pg_config beside it)."""
+    """What a build can do; None where it could not be told (no pg_config beside it). No extension: none was found."""
 
     ssl: bool | None = None
     icu: bool | None = None
@@ -101,7 +101,7 @@ class Binaries:
     @property
     def capabilities(self) -> Capabilities:
         """What this build can do, asked once per directory."""
-        return _capabilities(self.directory)
+        return _capabilities(self.directory, self.major)
 
     def has(self, name: str) -> bool:
         """Tell whether the program is there."""
@@ -241,22 +241,30 @@ def _version_of(program: Path) -> int:
 
 
 @functools.cache
-def _capabilities(directory: Path) -> Capabilities:
+def _capabilities(directory: Path, major: int) -> Capabilities:
     pg_config = directory / "pg_config"
     if not os.access(pg_config, os.X_OK):
-        return Capabilities()
+        return Capabilities(extensions=_extensions(*_usual_shares(directory, major)))
     options = ask(pg_config, "--configure")
-    shared = Path(ask(pg_config, "--sharedir"))
-    with_icu = "--with-icu" in options
-    if _version_of(pg_config) >= 160000:  # the default since then
-        with_icu = "--without-icu" not in options
     return Capabilities(
         ssl="--with-openssl" in options or "--with-ssl" in options,
-        icu=with_icu,
+        icu="--without-icu" not in options if major >= 16 else "--with-icu" in options,  # the default since 16
         lz4="--with-lz4" in options,
         zstd="--with-zstd" in options,
-        extensions=frozenset(path.stem for path in (shared / "extension").glob("*.control")),
+        extensions=_extensions(Path(ask(pg_config, "--sharedir"))),
     )
+
+
+def _usual_shares(directory: Path, major: int) -> list[Path]:
+    """Return where the share directory of `directory` usually is, for when there is no pg_config to ask."""
+    prefix = directory.parent
+    return [prefix / "share", prefix / "share" / "postgresql", Path("/usr/share/postgresql", str(major))]
+
+
+def _extensions(*shares: Path) -> frozenset[str]:
+    """Return the extensions of the first share directory that has any."""
+    found = (frozenset(path.stem for path in (share / "extension").glob("*.control")) for share in shares)
+    return next((names for names in found if names), frozenset())
 
 
 def _too_old(found: Binaries, needed: int) -> ProgramMissingError:

@@ -293,11 +293,14 @@ class _Spawner:
 
     def popen(self, command: list[str], **settings: Any) -> subprocess.Popen[bytes]:
         """Return `subprocess.Popen(command, **settings)`, forked by a thread that stays."""
-        if threading.current_thread() is threading.main_thread():
-            return subprocess.Popen(command, **settings)
-        with self._lock:
-            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="dbops-spawner")
-        return self._pool.submit(lambda: subprocess.Popen(command, **settings)).result()
+        try:
+            if threading.current_thread() is threading.main_thread():
+                return subprocess.Popen(command, **settings)
+            with self._lock:
+                self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="dbops-spawner")
+            return self._pool.submit(lambda: subprocess.Popen(command, **settings)).result()
+        except OSError as error:  # no processes left, no memory left
+            raise UnavailableError(f"this machine starts no further program: {error.strerror}") from error
 
 
 _popen = _Spawner().popen

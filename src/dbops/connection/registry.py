@@ -47,7 +47,7 @@ class Lease:
         """Remove the directory and the entry; what cannot be removed stays registered for the next sweep."""
         shutil.rmtree(self.directory, ignore_errors=True)
         if not self.directory.exists():
-            self.entry.unlink(missing_ok=True)
+            _remove_entry(self.entry)
         os.close(self.descriptor)
 
 
@@ -58,7 +58,7 @@ def lease(parent: Path) -> Lease:
     try:
         directory.mkdir(mode=0o700)
     except OSError as error:
-        entry.unlink()
+        _remove_entry(entry)
         os.close(descriptor)
         raise UnavailableError(
             f"no directory for a scratch server can be made in {parent}: {error.strerror}",
@@ -132,12 +132,22 @@ def _registry() -> Path:
 def _new_entry(content: bytes) -> tuple[Path, int]:
     while True:
         entry = _registry() / f"{random_tokens.token_hex(8)}.lease"
-        descriptor = os.open(entry, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(entry, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # the last entry of another run has just gone, and the directory with it
+            continue
         # A sweep may have caught the file between open and lock, and removed it: then another is made.
         if _lock(descriptor) and entry.exists():
             os.write(descriptor, content)
             return entry, descriptor
         os.close(descriptor)
+
+
+def _remove_entry(entry: Path) -> None:
+    """Remove an entry, and with the last one the registry."""
+    entry.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        entry.parent.rmdir()
 
 
 def _lock(descriptor: int) -> bool:
@@ -163,7 +173,7 @@ def _reap(entry: Path) -> Path | None:
             end_processes_in(directory)
             shutil.rmtree(directory, ignore_errors=True)
         if not removed or not directory.exists():
-            entry.unlink(missing_ok=True)
+            _remove_entry(entry)
         return directory if removed else None
     finally:
         os.close(descriptor)
