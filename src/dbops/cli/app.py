@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbops import __version__
-from dbops.cli import backup, config
+from dbops.cli import backup, config, doctor, init
+from dbops.cli.options import command
 from dbops.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -60,4 +61,6 @@ def command_named(words: Sequence[str]) -> str:
 
 
 app.add_typer(backup.app, name="backup")
+command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)
+command(app, "init", init.InitOptions)(init.init)
 app.add_typer(config.app, name="config")

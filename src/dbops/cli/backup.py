@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbops.cli.options import BackupDirOptions, CommonOptions, Outcome, TargetOptions, command, group_command
+from dbops.cli.options import (
+    BackupDirOptions,
+    ClientOptions,
+    CommonOptions,
+    Outcome,
+    TargetOptions,
+    command,
+    group_command,
+)
 
 if TYPE_CHECKING:
     from dbops.storage.local import LocalStore
@@ -17,7 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackupOptions(BackupDirOptions, TargetOptions):
+class BackupOptions(ClientOptions, BackupDirOptions, TargetOptions):
     """What a backup needs to know."""
 
     report_path: Annotated[
@@ -26,9 +34,6 @@ class BackupOptions(BackupDirOptions, TargetOptions):
             metavar="FILE",
             help="Where the line about this run goes.  [default: backup-report.jsonl beside the backups]",
         ),
-    ] = None
-    client_bindir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where pg_dump and pg_restore are; else they are looked for.")
     ] = None
 
 

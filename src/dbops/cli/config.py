@@ -55,9 +55,9 @@ def _target(settings: Settings) -> Iterator[Row]:
 
 
 def _plain(settings: Settings) -> Iterator[Row]:
-    from dbops.settings.load import variable_names
+    from dbops.settings.layers import variables_of
 
-    for name in sorted({name for name, _ in variable_names().values()}):
+    for name in sorted({name for name, _ in variables_of(type(settings)).values()}):
         value: Any = settings
         for part in name.split("."):
             value = getattr(value, part, None)

@@ -156,6 +156,25 @@ class BackupDirOptions:
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions:
+    """Which client programs to use."""
+
+    client_bindir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where pg_dump and pg_restore are; else they are looked for.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """Which server programs to restore with."""
+
+    target_bindir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where initdb and postgres for throw-away servers are; else looked for."),
+    ] = None
+
+
 Options = TypeVar("Options", bound=OutputOptions)
 
 # Flags that say how to run or what to show; everything else given is a setting and goes to `load_settings`.

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbops.cli.options import CommonOptions, RunOptions, setting_flags
+from dbops.cli.options import CommonOptions, OutputOptions, RunOptions, setting_flags
 from dbops.errors import NoTargetError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ def settings_of(options: CommonOptions) -> Settings:
     from dbops.settings import load_settings
 
     return load_settings(setting_flags(options), cwd=Path.cwd(), environ=os.environ, config=options.config)
+
+
+def settings_without_file(options: OutputOptions) -> Settings:
+    """Return the settings of flags and variables alone, for a command that may be about to replace a broken file."""
+    from dbops.settings import load_settings
+
+    # The null device is a configuration file that says nothing.
+    return load_settings(setting_flags(options), cwd=Path.cwd(), environ=os.environ, config=Path(os.devnull))
 
 
 def time_limit_of(options: RunOptions) -> float | None:

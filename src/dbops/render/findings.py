@@ -50,7 +50,7 @@ def _print_rule(page: Page, rule: str, title: str, findings: Sequence[Finding], 
     style = _STYLES[severity]
     page.blank()
     page.paragraph(
-        (f"{page.glyphs.failed} ", style),
+        (f"{page.glyphs.failed if severity is Severity.ERROR else page.glyphs.warned} ", style),
         (clean(rule), f"bold {style}"),
         (f"  {severity}", style),
         f"  {counted(total, 'finding')}",
@@ -84,7 +84,10 @@ def _print_finding(page: Page, finding: Finding, *, show_why: bool, show_severit
 def _print_statement(page: Page, label: str, statement: str | None, locks: str | None = None) -> None:
     if statement:
         page.paragraph((f"{label}:", "bold"), f"  -- {clean(locks)}" if locks else "", indent=4, hang=6)
-        page.sql(statement, indent=6)
+        if statement.rstrip().endswith(";"):
+            page.sql(statement, indent=6)
+        else:
+            page.remedy(statement, indent=6)
 
 
 def _print_rest(page: Page, rest: Sequence[Finding], command: str) -> None:

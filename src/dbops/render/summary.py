@@ -50,22 +50,33 @@ def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
 def _grounds(report: Report) -> Iterator[str]:
     """Yield what the verdict rests on, the worst first."""
     checks, objectives = _everything(report)
-    if report.verdict is Verdict.PASS and report.steps and not (checks or objectives):
-        yield f"all {counted(len(report.steps), 'step')} passed"
     if report.problem is not None:
         yield "could not be carried out"
+    yield from _of_findings(checks)
+    yield from _of_objectives(objectives)
+    if not report.reports:
+        yield from (f"{clean(step.name)} failed" for step in report.steps if step.status is Verdict.FAIL)
+    if report.verdict is Verdict.PASS and report.steps and not (checks or objectives):
+        yield f"all {counted(len(report.steps), 'step')} passed"
+    yield from _of_checks(checks)
+
+
+def _of_findings(checks: list[Check]) -> Iterator[str]:
     severities = Counter(f.severity for check in checks for f in check.findings if f.waived is None)
     for severity in sorted(severities, key=lambda severity: -severity.rank):
-        yield counted(severities[severity], severity.value, None if severity is not Severity.INFO else severity.value)
+        yield counted(severities[severity], severity.value, "info" if severity is Severity.INFO else None)
+
+
+def _of_objectives(objectives: list[Objective]) -> Iterator[str]:
     for objective in objectives:
         if objective.status is ObjectiveStatus.MISSED:
             yield f"{objective.id.upper()} missed ({clean(objective.scenario)})"
         elif objective.status is ObjectiveStatus.MET and objective.value_ms is not None:
             yield f"{objective.id.upper()} {duration(objective.value_ms)} of {duration(objective.limit_ms)}"
+
+
+def _of_checks(checks: list[Check]) -> Iterator[str]:
     statuses = Counter(check.status for check in checks)
-    failed_steps = [step.name for step in report.steps if step.status is Verdict.FAIL and not report.reports]
-    for name in failed_steps:
-        yield f"{clean(name)} failed"
     if statuses[CheckStatus.ERROR]:
         yield f"{statuses[CheckStatus.ERROR]} could not be checked"
     if statuses[CheckStatus.PASS]:
@@ -80,7 +91,6 @@ _AFTER_PASS = {
     "suite": "run it every night: dbops suite{again} --json, and keep the evidence file with the change ticket",
     "demo": "dbops suite --database-url=URL, on a database of your own",
     "doctor": "dbops audit{again}",
-    "init": "dbops audit{again}",
 }
 
 
@@ -91,6 +101,8 @@ def next_command(report: Report, again: str = "") -> str:
         return f"{_mend(report)}, then {repeated}"
     if report.verdict is Verdict.INCONCLUSIVE:
         return f"settle what is named above, then {repeated}"
+    if report.command == "doctor" and report.target is None:
+        return "dbops doctor --database-url=URL, to look at the database's side too"
     if report.command == "drill":
         restored = report.restorability is Verdict.PASS
         return f"dbops suite{again}" if restored else f"dbops backup{again}, then dbops drill --depth restore{again}"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 # Up to here passing checks are named; beyond, counted (all are named with --verbose).
 _NAMED = 24
+# Commands whose passing checks say something that is looked for: one line each.
+_LISTED = frozenset({"doctor"})
 # What a step says is shown up to this many characters.
 _FEW_WORDS = 60
 _BYTES = re.compile(r"\b(\d+) bytes\b")
@@ -61,12 +63,12 @@ def _print_body(page: Page, report: Report, view: View) -> None:
     if not view.quiet:
         _print_steps(page, report.steps)
         _print_objectives(page, report.objectives)
+        _print_notes(page, report, view)
     print_findings(page, report, view)
     _print_undecided(page, report.checks)
     if not view.quiet:
-        _print_passed(page, report.checks, view)
+        _print_passed(page, report.command, report.checks, view)
         _print_not_tested(page, report)
-        _print_notes(page, report, view)
     if report.problem is not None and (view.problem or report.reports == ()):
         _print_problem(page, report.problem, view)
 
@@ -129,13 +131,13 @@ def _print_undecided(page: Page, checks: tuple[Check, ...]) -> None:
             page.remedy(remedy or "", indent=4)
 
 
-def _print_passed(page: Page, checks: tuple[Check, ...], view: View) -> None:
+def _print_passed(page: Page, command: str, checks: tuple[Check, ...], view: View) -> None:
     passed = [check for check in checks if check.status is CheckStatus.PASS]
     if not passed:
         return
     page.blank()
     heading = f"{counted(len(passed), 'check passes', 'checks pass')}"
-    if view.verbose:
+    if view.verbose or command in _LISTED:
         page.line((heading, "bold green"))
         for check in passed:
             page.paragraph((f"{page.glyphs.passed} ", "green"), _described(check), indent=2, hang=2)
@@ -153,7 +155,8 @@ def _scoped(check: Check) -> str:
 def _described(check: Check) -> str:
     title = f": {clean(check.title)}" if check.title else ""
     method = f" [{clean(check.method)}]" if check.method else ""
-    return f"{_scoped(check)}{title}{method}, {duration(check.duration_ms)}"
+    took = f", {duration(check.duration_ms)}" if check.duration_ms else ""
+    return f"{_scoped(check)}{title}{method}{took}"
 
 
 def _print_not_tested(page: Page, report: Report) -> None:

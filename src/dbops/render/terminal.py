@@ -28,19 +28,19 @@ class Glyphs:
 
     passed: str
     failed: str
+    warned: str
     unsure: str
     skipped: str
-    arrow: str
     rule: str
 
 
-UNICODE = Glyphs(passed="✓", failed="✗", unsure="?", skipped="○", arrow="→", rule="─")
-ASCII = Glyphs(passed="+", failed="x", unsure="?", skipped="o", arrow=">", rule="-")
+UNICODE = Glyphs(passed="✓", failed="✗", warned="!", unsure="?", skipped="○", rule="─")
+ASCII = Glyphs(passed="+", failed="x", warned="!", unsure="?", skipped="o", rule="-")
 
 
 def glyphs_for(stream: TextIO) -> Glyphs:
     """Return the signs that the stream's encoding can carry."""
-    signs = f"{UNICODE.passed}{UNICODE.failed}{UNICODE.skipped}{UNICODE.arrow}{UNICODE.rule}"
+    signs = f"{UNICODE.passed}{UNICODE.failed}{UNICODE.skipped}{UNICODE.rule}"
     try:
         signs.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
