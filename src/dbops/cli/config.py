@@ -55,9 +55,9 @@ def _target(settings: Settings) -> Iterator[Row]:
 
 
 def _plain(settings: Settings) -> Iterator[Row]:
-    from dbops.settings.layers import variables_of
+    from dbops.settings.layers import variable_names
 
-    for name in sorted({name for name, _ in variables_of(type(settings)).values()}):
+    for name in sorted({name for name, _ in variable_names(type(settings)).values()}):
         value: Any = settings
         for part in name.split("."):
             value = getattr(value, part, None)

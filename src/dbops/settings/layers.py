@@ -7,15 +7,16 @@ import enum
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from dbops.errors import ConfigurationError, UsageError
-from dbops.settings.table import Table
+from dbops.settings.table import table_at
 
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dbops.settings.sources import ConfigFile
+    from dbops.settings.table import Table
 
 # Flags and variables with a name of their own; the others are derived: DBOPS_OBJECTIVES_RPO is objectives.rpo.
 FLAGS: Mapping[str, str] = {
@@ -70,26 +71,11 @@ def from_file(file: ConfigFile | None, root: type[Table]) -> dict[str, Sourced]:
 def _settings_in(values: Mapping[str, Any], table: type[Table]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield what a file says, down to what is no table of ours any more; unknown keys too, for validation to refuse."""
     for key, value in values.items():
-        inner = _table_of(table, key)
+        inner = table_at(table, [key])
         if inner is not None and isinstance(value, dict) and value:
             yield from (((key, *where), leaf) for where, leaf in _settings_in(value, inner))
         else:
             yield (key,), value
-
-
-def _table_of(table: type[Table], key: str) -> type[Table] | None:
-    """Return the table that the field `key` holds, None where it holds a value or an array."""
-    annotation = table.model_fields[key].annotation if key in table.model_fields else None
-    if typing.get_origin(annotation) is tuple:
-        return None
-    for candidate in (annotation, *typing.get_args(annotation)):
-        if _is_table(candidate):
-            return candidate
-    return None
-
-
-def _is_table(candidate: object) -> TypeGuard[type[Table]]:
-    return isinstance(candidate, type) and issubclass(candidate, Table)
 
 
 def from_dotenv(dotenv: Mapping[str, str], cwd: Path, root: type[Table]) -> dict[str, Sourced]:
@@ -102,7 +88,7 @@ def from_dotenv(dotenv: Mapping[str, str], cwd: Path, root: type[Table]) -> dict
 
 def from_variables(environ: Mapping[str, str], cwd: Path, root: type[Table]) -> dict[str, Sourced]:
     """Return the settings that variables name; an empty variable counts as unset."""
-    known = variables_of(root)
+    known = variable_names(root)
     _refuse_misspelt(environ, known)
     found: dict[str, Sourced] = {}
     for variable, name in (("DATABASE_URL", "database_url"), ("PGSERVICE", "service")):
@@ -126,7 +112,7 @@ def _refuse_misspelt(environ: Mapping[str, str], known: Mapping[str, object]) ->
                 )
 
 
-def variables_of(root: type[Table]) -> dict[str, tuple[str, bool]]:
+def variable_names(root: type[Table]) -> dict[str, tuple[str, bool]]:
     """Return each variable of ours with the setting it sets, and whether that is a comma-separated list."""
     names = {f"DBOPS_{name.replace('.', '_').upper()}": (name, is_list) for name, is_list in _plain_fields(root)}
     return names | {variable: (name, False) for variable, name in _VARIABLES.items()}
@@ -135,13 +121,12 @@ def variables_of(root: type[Table]) -> dict[str, tuple[str, bool]]:
 def _plain_fields(table: type[Table], prefix: str = "") -> Iterator[tuple[str, bool]]:
     """Yield the dotted name of every field that one text can fill: no tables, and no arrays of them."""
     for key, info in table.model_fields.items():
-        inner = _table_of(table, key)
-        is_list = typing.get_origin(info.annotation) is tuple
-        elements = typing.get_args(info.annotation) if is_list else ()
-        if inner is not None:
+        inner = table_at(table, [key])
+        container = typing.get_origin(info.annotation)
+        if inner is None and container is not dict:
+            yield f"{prefix}{key}", container is tuple
+        elif inner is not None and container is not tuple:
             yield from _plain_fields(inner, f"{prefix}{key}.")
-        elif typing.get_origin(info.annotation) is not dict and not any(map(_is_table, elements)):
-            yield f"{prefix}{key}", is_list
 
 
 def from_flags(flags: Mapping[str, Any], cwd: Path) -> dict[str, Sourced]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +23,9 @@ from dbops.settings.layers import (
     from_flags,
     from_variables,
     settle_target,
-    variables_of,
 )
 from dbops.settings.sources import ConfigFile, find_config, read_config, read_dotenv, remember_secrets_in
-from dbops.settings.table import UNKNOWN_KEY, Table
+from dbops.settings.table import Table, table_at
 from dbops.settings.tables import AuditTable, BackupTable, DrillTable, EvidenceTable, ObjectivesTable, TenancyTable
 
 if typing.TYPE_CHECKING:
@@ -152,11 +152,6 @@ def load_settings(
     return settings
 
 
-def variable_names() -> dict[str, tuple[str, bool]]:
-    """Return each variable of ours with the setting it sets, and whether that is a comma-separated list."""
-    return variables_of(Settings)
-
-
 def _config(named: Path | str | None, cwd: Path, environ: Mapping[str, str]) -> ConfigFile | None:
     named = named or environ.get("DBOPS_CONFIG") or None
     path = cwd / Path(named).expanduser() if named else find_config(cwd)
@@ -184,6 +179,7 @@ def _validated(tree: Mapping[str, Any], file: ConfigFile | None, sourced: Mappin
     except ValidationError as error:
         # Without input and without the cause: a value in the wrong place may be a password.
         details = error.errors(include_input=False, include_url=False)
+    details.sort(key=lambda detail: file.line(detail["loc"]) if file else 0)
     messages = [_complaint(detail, file, sourced) for detail in details[:_MOST_ERRORS]]
     if len(details) > _MOST_ERRORS:
         messages.append(f"and {len(details) - _MOST_ERRORS} more")
@@ -194,13 +190,23 @@ def _validated(tree: Mapping[str, Any], file: ConfigFile | None, sourced: Mappin
 
 def _complaint(detail: Mapping[str, Any], file: ConfigFile | None, sourced: Mapping[str, Sourced]) -> str:
     """Return "dbops.toml:12: objectives.rpo …" for one error of pydantic."""
-    context = detail.get("ctx", {})
-    where: Where = (*detail["loc"], context["key"]) if detail["type"] == UNKNOWN_KEY else tuple(detail["loc"])
+    where: Where = tuple(detail["loc"])
     name = ".".join(str(part) for part in where if isinstance(part, str))
-    words = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be").replace("Tuple", "list")
+    if detail["type"] == "extra_forbidden":
+        words = f"unknown key; {_known_instead(where)}"
+    else:
+        words = detail["msg"].removeprefix("Value error, ")
+        words = words.replace("Input should be", "must be").replace("Tuple", "list")
     one = _source_of(where, sourced)
     place = file.place(where) if file and (one is None or one.rank is Rank.FILE) else one.origin if one else "settings"
     return f"{place}: {name}: {words[0].lower()}{words[1:]}"
+
+
+def _known_instead(where: Where) -> str:
+    table = table_at(Settings, where[:-1])
+    known = sorted(table.model_fields) if table else []
+    close = difflib.get_close_matches(str(where[-1]), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
 
 
 def _source_of(where: Where, sourced: Mapping[str, Sourced]) -> Sourced | None:

@@ -1,14 +1,14 @@
-"""The base of every table of `dbops.toml`: immutable, and strict about the names of its keys."""
+"""The base of every table of `dbops.toml`: how it is validated, and how to find one by its name."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Annotated, Any
+import typing
+from typing import Annotated, Any, TypeGuard
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-UNKNOWN_KEY = "unknown_key"
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -24,18 +24,22 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list)]
 
 
 class Table(BaseModel):
-    """One table; an unknown key is an error that names the nearest known one, and no error shows a value."""
+    """One table: immutable, no key that it does not know, and no error that shows a value."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _know_all_keys(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        for key in values:
-            if key not in cls.model_fields:
-                close = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                known = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(cls.model_fields))}"
-                raise PydanticCustomError(UNKNOWN_KEY, "unknown key; {known}", {"key": key, "known": known})
-        return values
+
+def is_table(candidate: object) -> TypeGuard[type[Table]]:
+    """Return whether a type is one of our tables."""
+    return isinstance(candidate, type) and issubclass(candidate, Table)
+
+
+def table_at(root: type[Table], where: Iterable[str | int]) -> type[Table] | None:
+    """Return the table that stands at `where` below `root`, also as an element of an array; None for anything else."""
+    table: type[Table] | None = root
+    for key in where:
+        if isinstance(key, int):
+            continue
+        annotation = table.model_fields[key].annotation if table and key in table.model_fields else None
+        table = next(filter(is_table, (annotation, *typing.get_args(annotation))), None)
+    return table
