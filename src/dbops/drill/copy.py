@@ -1,0 +1,278 @@
+"""A server to restore into, with the roles of the source and an empty database: where an archive is let loose.
+
+Rules, in order:
+
+1. No text of the archive ever runs in a superuser's session. The restorer that runs it is no superuser; what the
+   superuser runs is composed here, from names.
+2. The restorer owns the database while it loads, and the owner of a database can set what every later session in it
+   starts with. Before the superuser enters, everybody else is shown out and such settings are reset, from outside.
+3. Temporary rights are given when the schemas exist and taken away before the real ones are restored.
+4. The server keeps PostgreSQL's durable defaults: a restore that skips fsync says nothing about a recovery time.
+
+What this does not do: run pg_restore (`passes.py`), or look at what has been restored (`compare.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from dbops.connection.server import ScratchServer
+from dbops.connection.session import read_only, scratch
+from dbops.drill.cast import Cast, identifiers
+from dbops.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dbops.connection.binaries import Binaries
+    from dbops.connection.session import Session
+    from dbops.connection.target import Target
+    from dbops.model import ExtensionInfo, SourceInfo
+
+# Room to load, nothing else: durability and everything that changes an answer stay as PostgreSQL has them.
+SETTINGS = {
+    "max_connections": "40",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
+    "maintenance_work_mem": "256MB",
+    "max_locks_per_transaction": "1024",
+}
+DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+# Databases that every server has already.
+_TAKEN = frozenset({"postgres", "template0", "template1"})
+
+
+@dataclass(slots=True)
+class Copy:
+    """The restored copy on its way: its server, its cast, and the name of its database."""
+
+    server: ScratchServer
+    cast: Cast
+    database: str
+    durable: bool = False
+    substituted: list[str] = field(default_factory=list)
+
+    @property
+    def restorer(self) -> Target:
+        """Where pg_restore connects to."""
+        return self.server.target(self.database, user=self.cast.restorer)
+
+    @contextlib.contextmanager
+    def read(self, deadline: float | None = None) -> Iterator[Session]:
+        """Open a session as the reader, who sees every row and may change nothing."""
+        target = self.server.target(self.database, user=self.cast.reader)
+        with read_only(target, statement_timeout=None, idle_timeout=None, deadline=deadline) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def as_restorer(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Open a session as the restorer."""
+        with scratch(self.server, self.database, user=self.cast.restorer) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def as_superuser(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Open a session of the bootstrap superuser in the copy, for statements composed by dbops only."""
+        self._disarm()
+        with scratch(self.server, self.database) as connection:
+            connection.execute("set role none")
+            connection.execute("set search_path = pg_catalog, pg_temp")
+            yield connection
+
+    def _disarm(self) -> None:
+        """Take away what code of the archive may have arranged for the next session in this database."""
+        database, restorer = sql.Identifier(self.database), sql.Identifier(self.cast.restorer)
+        with scratch(self.server, "postgres") as connection:
+            connection.execute(_sql("show_out"), [self.database])
+            for statement in (
+                sql.SQL("alter database {0} reset all"),
+                sql.SQL("alter role {1} reset all"),
+                sql.SQL("alter role {1} in database {0} reset all"),
+            ):
+                connection.execute(statement.format(database, restorer))
+
+    def prepare(self, source: SourceInfo, collate: str, ctype: str) -> None:
+        """Make the roles and the empty database, as the source's in encoding and locale where this machine has them."""
+        major = self.server.binaries.major
+        self.server.set_password(self.cast.restorer, self.cast.restorer_password)
+        self.server.set_password(self.cast.reader, self.cast.reader_password)
+        with scratch(self.server, "postgres") as connection:
+            settings = (connection.execute(f"show {name}".encode()).fetchall()[0][0] for name in DURABLE)
+            self.durable = all(value == "on" for value in settings)
+            statements = sql.SQL("; ").join(self.cast.statements(major))
+            connection.execute(statements)
+            self._create_database(connection, source, collate, ctype)
+            database = sql.Identifier(self.database)
+            connection.execute(sql.SQL("revoke connect, temporary on database {} from public").format(database))
+            readers = identifiers([self.cast.reader, self.cast.restorer])
+            connection.execute(sql.SQL("grant connect on database {} to {}").format(database, readers))
+
+    def _create_database(
+        self, connection: psycopg.Connection[tuple[Any, ...]], source: SourceInfo, collate: str, ctype: str
+    ) -> None:
+        create = sql.SQL("create database {} owner {} template template0 encoding {}").format(
+            sql.Identifier(self.database), sql.Identifier(self.cast.restorer), sql.Literal(source.encoding)
+        )
+        try:
+            connection.execute(create + _locale(source, collate, ctype))
+        except (
+            psycopg.errors.WrongObjectType,
+            psycopg.errors.InvalidParameterValue,
+            psycopg.errors.FeatureNotSupported,
+        ) as error:
+            self.substituted.append(
+                f"the order of text: the source's locale {source.locale} (provider {source.provider}) is not available"
+                f" here ({error.diag.message_primary}); the copy has C"
+            )
+            connection.execute(create + sql.SQL(" locale 'C'"))
+
+    def create_extensions(self, extensions: Sequence[ExtensionInfo], allowed: frozenset[str]) -> list[str]:
+        """Create the extensions of the source, in its versions where they are there; return what is different.
+
+        Raises UnavailableError naming all that are missing or not allowed: without them nothing can be concluded.
+        """
+        with self.as_superuser() as connection:
+            there = dict(connection.execute("select extname, extversion from pg_catalog.pg_extension").fetchall())
+            wanted = [one for one in extensions if one.name not in there]
+            versions = _available(connection)
+            self._refuse(wanted, allowed, versions)
+            notes = []
+            for one in wanted:
+                version = one.version if one.version in versions[one.name] else None
+                connection.execute(_create_extension(one, version))
+                if version is None:
+                    notes.append(f"extension {one.name} {one.version} is not installed here, another version is")
+            return notes
+
+    def _refuse(
+        self, wanted: list[ExtensionInfo], allowed: frozenset[str], versions: dict[str, frozenset[str]]
+    ) -> None:
+        missing = [one.name for one in wanted if one.name not in versions]
+        strange = [one.name for one in wanted if one.name not in allowed and one.name in versions]
+        if missing:
+            raise UnavailableError(
+                f"the copy cannot have what the source has: {', '.join(missing)} not installed for PostgreSQL"
+                f" {self.server.binaries.major} in {self.server.binaries.directory}",
+                hint="install the extensions' packages for that version, or name another server with --target-bindir",
+            )
+        if strange:
+            raise UnavailableError(
+                f"extensions that are not PostgreSQL's own have to be allowed by name: {', '.join(strange)}",
+                hint="their scripts run as superuser of the scratch server; allow them in the drill's options",
+            )
+
+    def lend_rights(self) -> None:
+        """Give every role a temporary foothold: a new owner of an object needs CREATE where the object lives."""
+        everybody = identifiers([*self.cast.names, self.cast.restorer])
+        database = sql.Identifier(self.database)
+        with self.as_superuser() as connection:
+            statements = [sql.SQL("grant create on database {} to {}").format(database, everybody)]
+            statements += [
+                sql.SQL("grant create, usage on schema {} to {}").format(sql.Identifier(name), everybody)
+                for name, _ in connection.execute(_sql("schemas")).fetchall()
+            ]
+            statements += [
+                sql.SQL("grant usage on foreign data wrapper {} to {}").format(sql.Identifier(name), everybody)
+                for (name,) in connection.execute(_sql("wrappers")).fetchall()
+            ]
+            statements += [
+                self._configuration(*row) for row in connection.execute(_sql("configuration_tables")).fetchall()
+            ]
+            connection.execute(sql.SQL("; ").join(statements))
+
+    def _configuration(self, schema: str, name: str, kind: str) -> sql.Composed:
+        what = "usage, update on sequence" if kind == "S" else "insert, select on table"
+        return sql.SQL("grant {} {} to {}").format(
+            sql.SQL(what), sql.Identifier(schema, name), sql.Identifier(self.cast.restorer)
+        )
+
+    def take_rights_back(self) -> None:
+        """Undo `lend_rights`, before the real rights are restored; a schema's own owner keeps his."""
+        people = [*self.cast.names, self.cast.restorer]
+        with self.as_superuser() as connection:
+            statements = [
+                sql.SQL("revoke create on database {} from {}").format(
+                    sql.Identifier(self.database), identifiers(self.cast.names)
+                )
+            ]
+            statements += [
+                sql.SQL("revoke create, usage on schema {} from {}").format(
+                    sql.Identifier(name), identifiers(one for one in people if one != owner)
+                )
+                for name, owner in connection.execute(_sql("schemas")).fetchall()
+            ]
+            statements += [
+                sql.SQL("revoke usage on foreign data wrapper {} from {}").format(
+                    sql.Identifier(name), identifiers(people)
+                )
+                for (name,) in connection.execute(_sql("wrappers")).fetchall()
+            ]
+            connection.execute(sql.SQL("; ").join(statements))
+
+    def hand_over(self) -> None:
+        """Give the database to its owner, so that what depends on that (the schema public, say) is as at the source."""
+        self._disarm()
+        owner = self.cast.roles.database_owner
+        if owner in self.cast.names:
+            with scratch(self.server, "postgres") as connection:
+                connection.execute(
+                    sql.SQL("alter database {} owner to {}").format(
+                        sql.Identifier(self.database), sql.Identifier(owner)
+                    )
+                )
+                connection.execute(
+                    sql.SQL("grant connect, create, temporary on database {} to {}").format(
+                        sql.Identifier(self.database), sql.Identifier(self.cast.restorer)
+                    )
+                )
+
+    def mark_log(self, text: str) -> None:
+        """Write a line to the server's log, so that a reader knows when everything before it is there."""
+        with scratch(self.server, "postgres") as connection:
+            connection.execute(
+                sql.SQL("do language plpgsql {}").format(
+                    sql.Literal(f"begin raise log '{text}'; end")  # the text is dbops' own hexadecimal token
+                )
+            )
+
+
+@contextlib.contextmanager
+def open_copy(binaries: Binaries, cast: Cast, database: str) -> Iterator[Copy]:
+    """Start a server for a copy of `database`; it is gone when the block ends.
+
+    Raises UnavailableError when it cannot be started.
+    """
+    server = ScratchServer(binaries, settings=SETTINGS, auth="scram-sha-256", network_isolated=True)
+    with server:
+        yield Copy(server, cast, f"{database}_copy" if database in _TAKEN else database)
+
+
+def _sql(name: str) -> bytes:
+    return resources.files(__package__ or "dbops.drill").joinpath("sql", f"{name}.sql").read_bytes()
+
+
+def _locale(source: SourceInfo, collate: str, ctype: str) -> sql.Composed:
+    chosen = sql.SQL(" lc_collate {} lc_ctype {}").format(sql.Literal(collate), sql.Literal(ctype))
+    match source.provider:
+        case "i":
+            return chosen + sql.SQL(" locale_provider icu icu_locale {}").format(sql.Literal(source.locale))
+        case "b":
+            return chosen + sql.SQL(" locale_provider builtin builtin_locale {}").format(sql.Literal(source.locale))
+        case _:
+            return chosen
+
+
+def _available(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, frozenset[str]]:
+    rows = connection.execute(_sql("extension_versions")).fetchall()
+    return {name: frozenset(versions) for name, versions in rows}
+
+
+def _create_extension(one: ExtensionInfo, version: str | None) -> sql.Composed:
+    statement = sql.SQL("create extension {} schema {}").format(sql.Identifier(one.name), sql.Identifier(one.schema_))
+    return statement + sql.SQL(" version {}").format(sql.Literal(version)) if version else statement

@@ -1,0 +1,46 @@
+"""How a drill is to be made, as values; settings and command lines are turned into these by the caller."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# Extensions of PostgreSQL itself. Creating one runs its script as superuser, so another one has to be allowed by name:
+# the archive says which are created, and it is not to be trusted with more than these.
+CONTRIB = frozenset(
+    {
+        "amcheck", "autoinc", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dblink", "dict_int", "dict_xsyn",
+        "earthdistance", "fuzzystrmatch", "hstore", "insert_username", "intagg", "intarray", "isn", "lo", "ltree",
+        "moddatetime", "old_snapshot", "pageinspect", "pg_buffercache", "pg_freespacemap", "pg_logicalinspect",
+        "pg_prewarm", "pg_stat_statements", "pg_surgery", "pg_trgm", "pg_visibility", "pg_walinspect", "pgcrypto",
+        "pgrowlocks", "pgstattuple", "plpgsql", "postgres_fdw", "refint", "seg", "sslinfo", "tablefunc", "tcn",
+        "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "xml2",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOptions:
+    """Objectives are times an operator has promised; `deadline` is in seconds and bounds the whole drill.
+
+    `allowances` are the declared parts of a recovery that no drill can measure, by name ("detect", "decide",
+    "cutover"). `target_bindir` names the server programs to restore into, `client_bindir` those to read the archive
+    with; `environ` is where else they are looked for. `extensions` may be created on the copy.
+    """
+
+    target_bindir: Path | None = None
+    client_bindir: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    deadline: float | None = 2 * 3600.0
+    lock_wait: float = 30.0
+    jobs: int = 2
+    rto: dt.timedelta = dt.timedelta(minutes=60)
+    rpo: dt.timedelta = dt.timedelta(minutes=15)
+    allowances: Mapping[str, dt.timedelta] = field(default_factory=dict)
+    extensions: frozenset[str] = CONTRIB

@@ -1,0 +1,164 @@
+"""The passes of a restore without superuser, in their order, each timed.
+
+What `pg_restore` says on stderr is no ground for a verdict: with several workers its lines run into each other and its
+count of errors is wrong. The server's own log is read instead (`ledger.py`); exit codes and unexplained error lines are
+kept to be compared with it. The passes stop at nothing: a report should name every problem, not the first.
+What this does not do: judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from dbops.connection.process import run
+from dbops.drill.contents import use_list
+from dbops.drill.rights import split_rights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from dbops.connection.binaries import Binaries
+    from dbops.connection.deadline import Deadline
+    from dbops.connection.process import Completed
+    from dbops.drill.contents import Contents, Entry
+    from dbops.drill.copy import Copy
+    from dbops.drill.options import DrillOptions
+    from dbops.evidence.run import Run, StepRecorder
+    from dbops.model import ExtensionInfo, Progress
+
+_COMMON = ("--no-password", "--no-tablespaces", "--no-security-labels", "--no-subscriptions", "--verbose")
+_ERROR_LINE = re.compile(r"pg_restore: error: (.*)")
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """The phases that count towards a recovery time, in milliseconds, in their order."""
+
+    run: Run
+    phases: dict[str, int] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[StepRecorder]:
+        """Make a step of the run whose time counts."""
+        step = None
+        try:
+            with self.run.step(name) as step:
+                yield step
+        finally:
+            if step and step.duration_ms is not None:
+                self.phases[name] = self.phases.get(name, 0) + step.duration_ms
+
+    @property
+    def total(self) -> int:
+        """All of it, in milliseconds."""
+        return sum(self.phases.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How one run of pg_restore ended, and its error lines."""
+
+    phase: str
+    exit_code: int
+    errors: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """One archive on its way into a copy; `directory` is private and goes away."""
+
+    archive: Path
+    contents: Contents
+    copy: Copy
+    tools: Binaries
+    directory: Path
+    deadline: Deadline
+    watch: Stopwatch
+    options: DrillOptions
+    progress: Progress | None = None
+    said: list[Said] = field(default_factory=list)
+
+    def run(self, extensions: Sequence[ExtensionInfo], *, data: bool) -> None:
+        """Restore everything there is to restore; `data` says whether the archive holds rows."""
+        copy, contents = self.copy, self.contents
+        self._restore("schemas", contents.schemas())
+        with self.watch.phase("restore/extensions"):
+            for note in copy.create_extensions(extensions, self.options.extensions):
+                self.watch.run.note(note)
+            copy.lend_rights()
+        main = contents.main()
+        self._restore("pre-data", main, "--section=pre-data")
+        if data:
+            self._restore("data", main, "--section=data", f"--jobs={self.options.jobs}")
+        self._restore("post-data", main, "--section=post-data", f"--jobs={self.options.jobs}")
+        with self.watch.phase("restore/rights"):
+            copy.take_rights_back()
+            self._restore_rights(contents.rights())
+        if data:
+            self._restore("materialized views", contents.materialized_views(), "--enable-row-security")
+        with self.watch.phase("restore/hand over"):
+            copy.hand_over()
+
+    def _restore(self, name: str, entries: list[Entry], *arguments: str) -> None:
+        """Run pg_restore as the restorer, for these entries."""
+        if not entries:
+            return
+        phase = f"restore/{name}"
+        total = sum(entry.kind == "TABLE DATA" for entry in entries) if name == "data" else None
+        with self.watch.phase(phase) as step, self._shown(phase, total):
+            completed = self._pg_restore(phase, entries, f"--dbname={self.copy.restorer.conninfo()}", *arguments)
+            step.exit_code = completed.exit_code
+            if completed.exit_code not in {0, 1}:
+                step.fail()
+
+    def _pg_restore(self, phase: str, entries: list[Entry], *arguments: str) -> Completed:
+        output = self.directory / phase.replace("/", "-").replace(" ", "-")
+        wanted = output.with_suffix(".use")
+        wanted.write_text(use_list(entries), encoding="ascii")
+        environment = self.copy.restorer.program_environment(self.directory)
+        completed = run(
+            self.tools.program("pg_restore"),
+            [*arguments, f"--use-list={wanted}", *_COMMON, str(self.archive)],
+            output=output,
+            environment={**environment, "PGAPPNAME": f"dbops {phase}"},
+            deadline=self.deadline.left(),
+        )
+        self.said.append(Said(phase, completed.exit_code, _error_lines(completed.stderr)))
+        return completed
+
+    def _restore_rights(self, entries: list[Entry]) -> None:
+        """Run the text of grants ourselves, with SET ROLE for SET SESSION AUTHORIZATION, which needs a superuser."""
+        if not entries:
+            return
+        text = self.directory / "rights.sql"
+        completed = self._pg_restore("restore/rights", entries, f"--file={text}")
+        completed.check()
+        rights = split_rights(text.read_bytes())
+        with self.copy.as_restorer() as connection:
+            connection.execute(rights.preamble)
+            for statement in rights.statements:
+                # What fails stands in the server's log, with its statement; the next one is tried all the same.
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute(statement)
+                connection.execute("reset role")
+
+    @contextlib.contextmanager
+    def _shown(self, task: str, total: int | None) -> Iterator[None]:
+        if self.progress:
+            self.progress.start(task, total, "tables" if total else "")
+        try:
+            yield
+        finally:
+            if self.progress:
+                self.progress.finish()
+
+
+def _error_lines(stderr: Path) -> tuple[str, ...]:
+    with stderr.open(encoding="utf-8", errors="replace") as lines:
+        return tuple(found[1] for line in lines if (found := _ERROR_LINE.search(line)))

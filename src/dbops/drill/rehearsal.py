@@ -1,0 +1,206 @@
+"""What both kinds of drill do: choose programs, rebuild an archive in a copy, read the log, compare the catalog.
+
+What this does not do: say where the archive comes from (`schema.py`, `restore.py`), or what it shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dbops.backup.archive import Archiver, warnings_of
+from dbops.backup.inventory import read_inventory
+from dbops.connection.binaries import find_client, find_server, format_version
+from dbops.drill.compare import check_errors, compare_catalog
+from dbops.drill.contents import Contents, parse_listing
+from dbops.drill.copy import open_copy
+from dbops.drill.ledger import log_position, read_ledger
+from dbops.drill.passes import Rebuild
+from dbops.errors import DamageError, ProgramMissingError
+from dbops.model import CheckStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from dbops.backup.inventory import Fact
+    from dbops.connection.binaries import Binaries
+    from dbops.connection.deadline import Deadline
+    from dbops.drill.cast import Cast
+    from dbops.drill.copy import Copy
+    from dbops.drill.ledger import Ledger
+    from dbops.drill.options import DrillOptions
+    from dbops.drill.passes import Stopwatch
+    from dbops.evidence.run import Run
+    from dbops.model import Check, ExtensionInfo, Progress, SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The server to restore into, and the client programs to do it with."""
+
+    server: Binaries
+    client: Binaries
+
+    def as_notes(self, source_major: int) -> Iterator[str]:
+        """Yield why these were chosen."""
+        version = format_version(self.server.version)
+        yield f"restored into PostgreSQL {version}: {self.server.origin}"
+        if self.server.major != source_major:
+            yield f"the source is PostgreSQL {source_major}: names are compared, definitions and rights are not"
+
+
+def choose_programs(source_major: int, archive_major: int, options: DrillOptions) -> Programs:
+    """Return a server of the source's major and a pg_restore that can read the archive.
+
+    A server named by the caller may be of a newer major. Raises ProgramMissingError naming what to install.
+    """
+    if options.target_bindir:
+        server = find_server(None, environ=options.environ, bindir=options.target_bindir)
+        if server.major < source_major:
+            raise ProgramMissingError(
+                f"{options.target_bindir} holds PostgreSQL {server.major}, which cannot take a dump of {source_major}",
+                hint=f"name a directory with the server programs of PostgreSQL {source_major}",
+            )
+    else:
+        server = find_server(source_major, environ=options.environ)
+    needed = max(archive_major, server.major)
+    if options.client_bindir is None and server.has("pg_restore") and server.major >= archive_major:
+        return Programs(server, server)
+    return Programs(
+        server, find_client(needed * 10000, environ=options.environ, bindir=options.client_bindir, local=True)
+    )
+
+
+def read_contents(archiver: Archiver, archive: Path, listing: Path) -> Contents:
+    """Keep what `pg_restore --list` says of an archive in `listing` and return it. Raises DamageError."""
+    completed = archiver.contents(archive, listing)
+    if completed.exit_code != 0:
+        raise DamageError(
+            f"pg_restore cannot read {archive.name}: it ended with {completed.exit_code}",
+            hint="do not restore from this archive; take a new one with: dbops backup",
+        )
+    warnings_of(completed)
+    return parse_listing(listing.read_text(encoding="utf-8", errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a rehearsal starts from; `data` says whether the archive holds rows."""
+
+    archive: Path
+    contents: Contents
+    programs: Programs
+    cast: Cast
+    source: SourceInfo
+    collate: str
+    ctype: str
+    extensions: Sequence[ExtensionInfo]
+    data: bool
+
+    @property
+    def same_major(self) -> bool:
+        """Whether the copy has the source's major version."""
+        return self.programs.server.major == major_of(self.source.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A rebuilt copy, and what went wrong while it was built."""
+
+    copy: Copy
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One drill's surroundings."""
+
+    run: Run
+    watch: Stopwatch
+    directory: Path
+    deadline: Deadline
+    options: DrillOptions
+    progress: Progress | None
+    checks: list[Check] = field(default_factory=list)
+
+    def add(self, *checks: Check) -> None:
+        """Add results of checks to the run."""
+        self.checks.extend(checks)
+        self.run.add_checks(*checks)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check so far has failed."""
+        return any(check.status is CheckStatus.FAIL for check in self.checks)
+
+    @contextlib.contextmanager
+    def rebuild(self, plan: Plan) -> Iterator[Rehearsed]:
+        """Rebuild the archive in a server of its own, gone when the block ends; say what that leaves out."""
+        run = self.run
+        for note in plan.programs.as_notes(major_of(plan.source.version)):
+            run.note(note)
+        with contextlib.ExitStack() as stack:
+            with self.watch.phase("provision"):
+                copy = stack.enter_context(open_copy(plan.programs.server, plan.cast, plan.source.database))
+                copy.prepare(plan.source, plan.collate, plan.ctype)
+                run.add_tool(copy.server.binaries.as_tool("postgres"), plan.programs.client.as_tool("pg_restore"))
+                since = log_position(copy)
+            rebuild = Rebuild(
+                archive=plan.archive,
+                contents=plan.contents,
+                copy=copy,
+                tools=plan.programs.client,
+                directory=self.directory,
+                deadline=self.deadline,
+                watch=self.watch,
+                options=self.options,
+                progress=self.progress,
+            )
+            rebuild.run(plan.extensions, data=plan.data)
+            with run.step("read the server's log"):
+                ledger = read_ledger(copy, rebuild.said, since=since)
+            self.add(check_errors(ledger))
+            self._tell_what_is_missing(plan, copy, ledger)
+            yield Rehearsed(copy, ledger)
+
+    def _tell_what_is_missing(self, plan: Plan, copy: Copy, ledger: Ledger) -> None:
+        for what, number in plan.contents.left_out().items():
+            self.run.not_tested(f"{number} entries of the archive are not restored: {what}")
+        for text in (*ledger.not_restored(), *copy.substituted):
+            self.run.not_tested(text)
+        if members := plan.cast.left_out():
+            self.run.not_tested(f"memberships that are not recreated: {', '.join(members)}")
+        self.run.not_tested(
+            "what a role may do to the cluster (LOGIN, SUPERUSER, CREATEROLE, …), passwords, stored settings of roles"
+            " and databases, rights on the database itself, tablespaces"
+        )
+        if not copy.server.isolated:
+            self.run.note(
+                "no network namespace could be had here: code in the archive could have opened connections from this"
+                " machine (it ran without superuser all the same)"
+            )
+
+    def compare_catalogs(self, plan: Plan, rehearsed: Rehearsed, recorded: Sequence[Fact]) -> None:
+        """Add the check that the copy has what its source had."""
+        with self.run.step("compare catalog"), rehearsed.copy.read(self.deadline.left()) as session:
+            check, explained = compare_catalog(
+                recorded,
+                read_inventory(session),
+                rehearsed.ledger,
+                same_major=plan.same_major,
+                data=plan.data,
+            )
+        self.add(check)
+        for text in explained:
+            self.run.not_tested(text)
+
+
+def major_of(version: str) -> int:
+    """Return 15 for "15.18 (Debian …)" and 19 for "19beta1"."""
+    found = re.match(r"\d+", version)
+    if found is None:
+        raise DamageError(f"not a version of PostgreSQL: {version!r}")
+    return int(found[0])

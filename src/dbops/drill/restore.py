@@ -1,0 +1,213 @@
+"""`drill --depth restore`: the newest published backup of this database, restored with data and compared.
+
+The order: find it, compare its hash before any parser touches it, read its contents, build a server, restore, ask the
+copy its first question. That is the recovery time. Then everything recorded when the backup was made is compared with
+the copy; the source itself is not needed. What this does not do: change the backup, the store or the source.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+from pydantic import ValidationError
+
+from dbops.backup.archive import Archiver
+from dbops.backup.counting import count_rows, read_sequences
+from dbops.backup.inventory import from_lines
+from dbops.backup.roles import Roles
+from dbops.backup.source import read_extensions, read_tables
+from dbops.connection.deadline import Deadline
+from dbops.connection.workspace import workspace
+from dbops.drill.cast import Cast
+from dbops.drill.compare import compare_counts, compare_extensions, compare_large_objects, compare_sequences
+from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
+from dbops.drill.passes import Stopwatch
+from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
+from dbops.errors import DamageError, DbopsError, UnavailableError
+from dbops.model import Verdict
+from dbops.storage.local import verify_hashes
+
+if TYPE_CHECKING:
+    from dbops.backup.inventory import Fact
+    from dbops.drill.options import DrillOptions
+    from dbops.drill.rehearsal import Rehearsed
+    from dbops.evidence.run import Run
+    from dbops.model import BackupManifest, Check, Progress, TargetInfo
+    from dbops.storage.local import LocalStore, StoredBackup
+
+_MIB = 1 << 20
+# Where a manifest does not say how large its database was: a dump is rarely a tenth of it.
+_EXPANSION = 10
+
+
+def drill_restore(
+    identity: TargetInfo, store: LocalStore, run: Run, *, options: DrillOptions, progress: Progress | None = None
+) -> None:
+    """Restore the newest backup of the database `identity` names and tell `run` what came of it.
+
+    Raises UnavailableError when there is none or no place to restore it to, DamageError when it is not what its
+    manifest says, DeadlineError; a restore that went wrong raises nothing, its checks fail.
+    """
+    run.target = identity
+    run.restorability = Verdict.INCONCLUSIVE
+    deadline = Deadline.after(options.deadline)
+    watch = Stopwatch(run)
+    try:
+        with workspace() as directory:
+            rehearsal = Rehearsal(run, watch, directory, deadline, options, progress)
+            _drill(identity, store, rehearsal)
+    except DbopsError as error:
+        if isinstance(error, DamageError):
+            run.restorability = Verdict.FAIL
+        run.add_objective(rto_not_measured(options.rto, "the restore did not come to its end"))
+        raise
+
+
+def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal) -> None:
+    run, watch = rehearsal.run, rehearsal.watch
+    with watch.phase("find backup") as step:
+        stored = _newest(identity, store)
+        step.output = stored.path.name
+    with watch.phase("verify hash"):
+        verify_hashes(stored)
+    manifest = stored.manifest
+    run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
+    history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]
+    run.add_objective(rpo_of_dumps(history, run.clock.now(), rehearsal.options.rpo))
+    plan = _plan(stored, rehearsal)
+    _check_space(manifest)
+    with rehearsal.rebuild(plan) as rehearsed:
+        with watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
+            connection.execute("analyze")
+        with watch.phase("first query"):
+            _first_query(rehearsed, manifest)
+        rehearsal.add(*_compare(rehearsal, rehearsed, manifest))
+        rehearsal.compare_catalogs(plan, rehearsed, _inventory(stored))
+    _judge(rehearsal, rehearsed, manifest)
+
+
+def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
+    if identity.system_identifier is None:
+        raise UnavailableError(
+            "the server does not tell which cluster it is, so its backups cannot be told from others",
+            hint="grant execute on function pg_control_system() to the role dbops connects as",
+        )
+    stored = store.newest(identity.system_identifier, identity.database)
+    if stored is None:
+        raise UnavailableError(
+            f"there is no backup of {identity.database} of this cluster in {store.directory}",
+            hint="make one with: dbops backup; or drill the schema alone with: dbops drill --depth schema",
+        )
+    return stored
+
+
+def _plan(stored: StoredBackup, rehearsal: Rehearsal) -> Plan:
+    manifest = stored.manifest
+    options = rehearsal.options
+    with rehearsal.watch.phase("read contents"):
+        archive_major = max(
+            (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump"),
+            default=major_of(manifest.source.version),
+        )
+        programs = choose_programs(major_of(manifest.source.version), archive_major, options)
+        archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
+        contents = read_contents(archiver, stored.dump, rehearsal.run.directory / "contents.list")
+        cast = Cast(_roles(stored))
+    return Plan(
+        archive=stored.dump,
+        contents=contents,
+        programs=programs,
+        cast=cast,
+        source=manifest.source,
+        collate=manifest.settings.get("lcCollate", manifest.source.locale),
+        ctype=manifest.settings.get("lcCtype", manifest.source.locale),
+        extensions=manifest.extensions,
+        data=True,
+    )
+
+
+def _roles(stored: StoredBackup) -> Roles:
+    if stored.manifest.roles is None:
+        raise DamageError(f"{stored.path} names no roles, so no owner could be restored")
+    path = stored.file(stored.manifest.roles)
+    try:
+        return Roles.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DamageError(f"{path} is not a list of roles of version 1 ({error.error_count()} errors)") from None
+
+
+def _inventory(stored: StoredBackup) -> list[Fact]:
+    if stored.manifest.inventory is None:
+        raise DamageError(f"{stored.path} names no inventory, so the copy's catalog could not be compared")
+    path = stored.file(stored.manifest.inventory)
+    try:
+        return list(from_lines(path.read_bytes()))
+    except ValueError as error:
+        raise DamageError(f"{path} is not an inventory") from error
+
+
+def _check_space(manifest: BackupManifest) -> None:
+    """Refuse to fill the disk of the machine the drill runs on."""
+    dump = sum(file.bytes for file in manifest.artifact.files)
+    needed = int(manifest.settings.get("databaseBytes", dump * _EXPANSION)) + 256 * _MIB
+    place = tempfile.gettempdir()
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise UnavailableError(
+            f"{place} has {free // _MIB} MiB free, and the copy needs about {needed // _MIB} MiB",
+            hint="name a larger place with TMPDIR",
+        )
+
+
+def _first_query(rehearsed: Rehearsed, manifest: BackupManifest) -> None:
+    """Read one row of the largest table as a role without superuser: the copy answers."""
+    tables = sorted(manifest.tables, key=lambda one: one.rows or 0, reverse=True)
+    with rehearsed.copy.read() as session:
+        there = {(one.schema, one.name) for one in read_tables(session)}
+        found = next((one for one in tables if (one.schema_, one.name) in there), None)
+        if found is None:
+            session.fetch_all("select 1")
+        else:
+            name = sql.Identifier(found.schema_, found.name)
+            session.fetch_all(sql.SQL("select exists (select from only {} limit 1)").format(name))
+
+
+def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> list[Check]:
+    run = rehearsal.run
+    with rehearsed.copy.read(rehearsal.deadline.left()) as session:
+        tables = read_tables(session)
+        recorded = {(one.schema_, one.name) for one in manifest.tables}
+        with run.step("compare rows") as step:
+            to_count = [one for one in tables if one.kind == "r" and (one.schema, one.name) in recorded]
+            counted = count_rows(session, to_count, rehearsal.progress)
+            found = {(one.schema_, one.name): one.rows for one in counted if one.rows is not None}
+            step.output = f"{sum(found.values())} rows in {len(found)} tables"
+        with run.step("compare sequences"):
+            sequences = read_sequences(session, tables)
+        large_objects = session.fetch_all("select pg_catalog.count(*) from pg_catalog.pg_largeobject_metadata")
+        extensions = read_extensions(session)
+    return [
+        compare_counts(manifest.tables, found),
+        compare_sequences(manifest.sequences, sequences),
+        compare_large_objects(manifest.large_objects, large_objects[0][0]),
+        compare_extensions(manifest.extensions, extensions),
+    ]
+
+
+def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> None:
+    run, options = rehearsal.run, rehearsal.options
+    run.not_tested("the values in the rows: their number was compared, not what they say")
+    if manifest.large_objects:
+        run.not_tested(f"what is in {manifest.large_objects} large objects")
+    if views := int(manifest.settings.get("materializedViews", "0")):
+        run.not_tested(f"the rows of {views} materialized views: they are computed anew by their query")
+    run.restorability = Verdict.FAIL if rehearsal.failed else Verdict.PASS
+    if rehearsal.failed:
+        run.add_objective(rto_not_measured(options.rto, "the copy is not what was backed up"))
+    elif not rehearsed.copy.durable:
+        run.add_objective(rto_not_measured(options.rto, "the copy's server did not write durably (fsync)"))
+    else:
+        run.add_objective(rto_measured(rehearsal.watch.phases, options.allowances, options.rto))
