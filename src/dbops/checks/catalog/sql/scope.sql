@@ -1,0 +1,21 @@
+-- What the audit looks at: relations in user schemas, without temporary ones and those that an extension owns. Every
+-- read that begins with `-- with: scope` has this as `scope`. The pg_depend half goes by the referenced side, a short
+-- index range; asking it once for each relation costs the square of the catalog.
+select c.oid
+     , c.relname
+     , c.relkind
+     , n.nspname
+  from pg_catalog.pg_class as c
+  join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p', 'm', 'v', 'f')
+   and c.relpersistence <> 't'
+   and n.nspname !~ '^pg_'
+   and n.nspname <> 'information_schema'
+   and c.oid not in (
+        select d.objid
+          from pg_catalog.pg_depend as d
+         where d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+           and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           and d.objsubid = 0
+           and d.deptype = 'e'
+       )

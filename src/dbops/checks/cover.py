@@ -1,0 +1,167 @@
+"""Whether an index covers the columns of a foreign key, and if none does, what comes nearest.
+
+An index covers if queries may use it, its first keys are the foreign key's columns as a set (in any order), each
+compared by an operator family that has the key's own equality under the column's collation, and it holds every row
+whose columns are not null: a partial index on `deleted_at is null` does not. A partitioned table is covered by a valid
+partitioned index, or partition by partition. What it does not do: weigh whether cover is worth having.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbops.checks.catalog import EqualityFamilies
+from dbops.checks.expressions import holds_where_not_null
+from dbops.checks.names import quote
+from dbops.checks.structure import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dbops.checks.catalog import Catalog, Constraint, Index, Relation
+
+# Methods that find a row by equality. GIN would by btree_gin, but no plan for a foreign key's check was seen to use it.
+_BY_EQUALITY = frozenset({"btree", "hash", "gist", "spgist"})
+
+
+class Reason(enum.IntEnum):
+    """Why an index does not cover, the nearest to cover first."""
+
+    INVALID = 1
+    PARTIAL = 2
+    UNSUITABLE = 3
+    PREFIX = 4
+    INCLUDED = 5
+    NONE = 6
+
+
+class Gap(NamedTuple):
+    """What is missing to cover: the `reason`, the index that comes nearest, and a sentence."""
+
+    reason: Reason
+    detail: str
+    nearest: Index | None = None
+    keys: int = 0  # how many of the columns lead the index
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Sort key: the nearest to cover first."""
+        return (self.reason, -self.keys, self.nearest.name if self.nearest else "")
+
+
+class Need(NamedTuple):
+    """What must lead an index: columns by number, each with the families that compare it and its collation."""
+
+    columns: tuple[int, ...]
+    families: Mapping[int, tuple[int, ...]]
+    collations: Mapping[int, int]
+    names: tuple[str, ...]
+    temporal: bool
+
+
+def gap(catalog: Catalog, foreign_key: Constraint) -> Gap | None:
+    """Return what is missing to cover a foreign key, None if it is covered."""
+    return _table_gap(catalog, catalog.relations[foreign_key.table], foreign_key)
+
+
+def covers(catalog: Catalog, index: Index, foreign_key: Constraint) -> bool:
+    """Return whether one index covers a foreign key of its own table."""
+    return index.table == foreign_key.table and _judge(index, catalog, _need(catalog, index.table, foreign_key)) is None
+
+
+def _table_gap(catalog: Catalog, table: Relation, foreign_key: Constraint) -> Gap | None:
+    need = _need(catalog, table.oid, foreign_key)
+    gaps = [_judge(index, catalog, need) for index in catalog.indexes_of(table.oid)]
+    if None in gaps:
+        return None
+    own = min((g for g in gaps if g), key=lambda g: g.order, default=Gap(Reason.NONE, "no index begins with them"))
+    if not table.is_partitioned:
+        return own
+    parts = [part for part in catalog.partitions.get(table.oid, ()) if part.kind != "f"]
+    uncovered = [part for part in parts if _table_gap(catalog, part, foreign_key)]
+    if parts and not uncovered:
+        return None
+    if 0 < len(uncovered) < len(parts):
+        return own._replace(
+            detail=f"{own.detail}; {len(uncovered)} of {len(parts)} partitions have no cover of their own"
+        )
+    return own
+
+
+def _need(catalog: Catalog, table: int, foreign_key: Constraint) -> Need:
+    """Return what a foreign key needs on a table that is its own or a partition of it: columns go by name there."""
+    names = catalog.column_names(foreign_key.table, foreign_key.columns)
+    by_name = {column.name: column for column in catalog.columns(table).values()} if table != foreign_key.table else {}
+    columns = tuple(by_name[name].number for name in names) if by_name else foreign_key.columns
+    served = catalog.once(
+        "equality families", lambda: {row.operator: row.families for row in catalog.rows(EqualityFamilies)}
+    )
+    own = catalog.columns(table)
+    return Need(
+        columns=columns,
+        families={
+            column: served.get(operator, ()) for column, operator in zip(columns, foreign_key.operators, strict=True)
+        },
+        collations={column: own[column].collation for column in columns},
+        names=names,
+        temporal=foreign_key.temporal,
+    )
+
+
+def _judge(index: Index, catalog: Catalog, need: Need) -> Gap | None:
+    """Return why an index does not cover, None if it does."""
+    lead = _leading(index, need)
+    if lead < len(need.columns):
+        return _too_short(index, need, lead)
+    if not _finds_equals(index, catalog, need):
+        said = f"{quote(index.name)} begins with them, but {_unsuitable(index)}"
+        return Gap(Reason.UNSUITABLE, said, index, lead)
+    if index.predicate and not holds_where_not_null(index.predicate, need.names):
+        said = f"{quote(index.name)} begins with them, but holds only rows where {index.predicate}"
+        return Gap(Reason.PARTIAL, said, index, lead)
+    if not index.usable:
+        return Gap(Reason.INVALID, f"{quote(index.name)} would cover them, but is invalid", index, lead)
+    return None
+
+
+def _leading(index: Index, need: Need) -> int:
+    """Return how many of the needed columns lead the keys of an index, before any other."""
+    lead: set[int] = set()
+    for column in index.columns[: index.key_count]:
+        if column not in need.columns or column in lead:
+            break
+        lead.add(column)
+    return len(lead)
+
+
+def _too_short(index: Index, need: Need, lead: int) -> Gap:
+    wanted = len(need.columns)
+    included = set(need.columns) & set(index.included)
+    if lead:
+        said = f"{quote(index.name)} begins with {lead} of the {wanted} columns"
+        if included:
+            said += ", the rest is only in its INCLUDE"
+        elif set(need.columns) <= set(index.columns[: index.key_count]):
+            said += ", the rest comes after a gap"
+        return Gap(Reason.PREFIX, said, index, lead)
+    if included == set(need.columns):
+        return Gap(Reason.INCLUDED, f"they are only in the INCLUDE of {quote(index.name)}", index)
+    return Gap(Reason.NONE, "no index begins with them")
+
+
+def _finds_equals(index: Index, catalog: Catalog, need: Need) -> bool:
+    if index.method not in _BY_EQUALITY or (index.method == "hash" and len(need.columns) > 1):
+        return False
+    if need.temporal:  # its period is compared by overlap, which is GiST's business
+        return index.method == "gist"
+    return all(
+        key.family in need.families[key.column] and key.collation == need.collations[key.column]
+        for key in keys(catalog, index)[: len(need.columns)]
+    )
+
+
+def _unsuitable(index: Index) -> str:
+    if index.method in _BY_EQUALITY:
+        return "by an operator class or collation that the foreign key does not compare by"
+    return f"{index.method} does not find single rows"

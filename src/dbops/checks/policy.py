@@ -1,0 +1,123 @@
+"""What the audit is held against: expectations, waivers, tenancy, which rules run. Values only; no settings file.
+
+`Policy.from_settings` is the one place where configuration becomes a policy: it adds the packs and finds the lines that
+findings point to. The rules: a pack applies only when listed; an expectation's location is its own line, a pack's the
+line that lists the pack; two expectations never share an id. What it does not do: match anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import difflib
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from dbops.errors import ConfigurationError
+from dbops.settings import Expectations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dbops.model import Location
+    from dbops.settings import ExpectedIndex, Settings, TenancyTable, WaiverEntry
+
+E = TypeVar("E")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared(Generic[E]):
+    """Something a user declared, and where; no location for what came from no file."""
+
+    value: E
+    location: Location | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a run of the audit is held against.
+
+    `select` and `ignore` hold slugs of rules; an empty `select` means all. `tenancy` is None where none is configured.
+    `today` decides which waivers have expired.
+    """
+
+    expected_indexes: tuple[Declared[ExpectedIndex], ...] = ()
+    packs: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    waivers: tuple[Declared[WaiverEntry], ...] = ()
+    tenancy: TenancyTable | None = None
+    today: dt.date = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, today: dt.date | None = None) -> Policy:
+        """Return the policy that a configuration describes; ConfigurationError for an unknown pack or a shared id."""
+        packs = {name: load_pack(name) for name in dict.fromkeys(settings.audit.packs)}
+        packs_line = settings.locate_key("audit.packs")
+        indexes = [
+            *(Declared(value, settings.locate("expect.index", i)) for i, value in enumerate(settings.expect.index)),
+            *(Declared(value, packs_line) for pack in packs.values() for value in pack.index),
+        ]
+        _check_unique_ids(indexes)
+        return cls(
+            expected_indexes=tuple(indexes),
+            packs=tuple(packs),
+            select=settings.audit.select,
+            ignore=settings.audit.ignore,
+            waivers=tuple(
+                Declared(value, settings.locate("audit.waive", i)) for i, value in enumerate(settings.audit.waive)
+            ),
+            tenancy=settings.tenancy,
+            **({"today": today} if today else {}),
+        )
+
+
+def pack_names() -> tuple[str, ...]:
+    """Return the built-in packs."""
+    return tuple(sorted(name.removesuffix(".toml") for name in _pack_files()))
+
+
+def load_pack(name: str) -> Expectations:
+    """Return what a built-in pack expects; ConfigurationError naming the nearest if there is none of that name."""
+    file = _pack_files().get(f"{name}.toml")
+    if file is None:
+        close = difflib.get_close_matches(name, pack_names(), n=1)
+        raise ConfigurationError(
+            f"there is no pack {name!r}",
+            hint=f"did you mean {close[0]}?" if close else f"built in: {', '.join(pack_names())}",
+        )
+    return parse_expectations(file, f"the pack {name!r}")
+
+
+def parse_expectations(text: str, source: str) -> Expectations:
+    """Return the `[expect]` of a TOML text; ConfigurationError naming `source` if it is not valid."""
+    try:
+        document: Mapping[str, Any] = tomllib.loads(text)
+        return Expectations.model_validate(document.get("expect", {}))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigurationError(f"{source} is not valid: {error}") from error
+
+
+def _pack_files() -> dict[str, str]:
+    directory = resources.files("dbops.checks") / "packs"
+    return {file.name: file.read_text(encoding="utf-8") for file in directory.iterdir() if file.name.endswith(".toml")}
+
+
+def _check_unique_ids(declared: Iterable[Declared[ExpectedIndex]]) -> None:
+    seen: dict[str, Location | None] = {}
+    for one in declared:
+        name = one.value.id
+        if name in seen:
+            places = " and ".join(_places(seen[name], one.location)) or "in two packs"
+            raise ConfigurationError(
+                f"two expectations have the id {name!r}: {places}",
+                hint="give each an id of its own; a pack brings its own",
+            )
+        seen[name] = one.location
+
+
+def _places(*locations: Location | None) -> Iterator[str]:
+    yield from (f"{location.file}:{location.line}" for location in locations if location)

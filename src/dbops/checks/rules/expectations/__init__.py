@@ -1,0 +1,1 @@
+"""What was declared to exist: critical indexes."""

@@ -1,0 +1,118 @@
+"""Something else has the name of a declared critical index.
+
+## What it detects
+
+An expectation that nothing satisfies while its declared `name` belongs to something else in the schema: an index with
+other columns, another predicate or another order, an index of another table, or a table or view.
+
+## Why it matters
+
+CREATE INDEX IF NOT EXISTS looks at the name alone, so every migration that means to create this index is content with
+what is there, and the index that queries need is never made.
+
+## How to fix
+
+Run the statements of the finding: the right index is built first, under a name of its own; then the one that has the
+name goes (or is renamed, where something stands on it), and the right one takes the name. Then correct the migration.
+
+## What it does not see
+
+Decoys of expectations that declare no name, and decoys that stand beside an index of another name that does satisfy the
+expectation: those do no harm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbops.checks.catalog import (
+    Collation,
+    Constraint,
+    EqualityFamilies,
+    Index,
+    IndexBuild,
+    OperatorClass,
+    Relation,
+    TableColumns,
+)
+from dbops.checks.cover import covers
+from dbops.checks.expectations import Match, Outcome, match_indexes
+from dbops.checks.names import fresh_name, qualified, quote
+from dbops.checks.remediation import Fix, create_index, drop_index, new_name
+from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.checks.structure import needed_for_itself, signature
+from dbops.checks.verify import statement
+from dbops.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.checks.catalog import Catalog
+    from dbops.checks.expectations import Wanted
+    from dbops.checks.policy import Policy
+
+RULE = Rule(
+    severity=Severity.ERROR,
+    needs=[Relation, TableColumns, Index, Constraint, OperatorClass, Collation, EqualityFamilies],
+    refines=[IndexBuild],
+)
+
+
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
+    """Yield each expectation whose name something else has."""
+    if not policy.expected_indexes:
+        raise RuleSkippedError(
+            "nothing declared; run `dbops init`", hint="dbops init writes expectations to dbops.toml"
+        )
+    for match in match_indexes(catalog, policy):
+        if match.outcome is Outcome.DECOY and match.wanted:
+            yield _draft(catalog, match, match.wanted)
+
+
+def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
+    value = match.value
+    return Draft(
+        object=match.object,
+        detail=f"{f'{value.group}: ' if value.group else ''}{match.detail} (expectation {value.id})",
+        # The name is the point here, so it is part of what the finding is known by.
+        signature=(value.name or "", wanted.shape(catalog).spelled()),
+        severity=value.severity,
+        why=value.reason or None,
+        verify=statement("indexes_of_table", match.object),
+        fix=_replacement(catalog, match, wanted),
+        location=match.declared.location,
+    )
+
+
+def _replacement(catalog: Catalog, match: Match, wanted: Wanted) -> Fix:
+    """Return what puts the right index in the place of the decoy, without a moment in which neither is there."""
+    right = wanted.shape(catalog)
+    built = create_index(catalog, right)
+    decoy, schema, name = match.index, wanted.table.schema, match.value.name or ""
+    if decoy is None:  # a table or view has the name; the index lives under another
+        return built
+    provisional = qualified(schema, new_name(catalog, wanted.table, right))
+    take_over = f"alter index {provisional} rename to {quote(name)};"
+    if _is_needed(catalog, decoy):
+        aside = fresh_name(name, ("decoy",), catalog.taken_names(schema), plain=True, shape=signature(catalog, decoy))
+        away = Fix(
+            f"alter index {qualified(schema, name)} rename to {quote(aside)};",
+            f"alter index {qualified(schema, aside)} rename to {quote(name)};",
+        )
+    else:
+        away = drop_index(catalog, decoy)
+    undo = f"alter index {qualified(schema, name)} rename to {quote(new_name(catalog, wanted.table, right))};"
+    return Fix(
+        f"{built.sql}\n{away.sql}\n{take_over}",
+        "\n".join(part for part in (undo, away.undo, built.undo) if part),
+        f"{built.locks} Renaming takes SHARE UPDATE EXCLUSIVE for an instant.",
+    )
+
+
+def _is_needed(catalog: Catalog, decoy: Index) -> bool:
+    """Return whether something stands on the decoy: a constraint, a foreign key it covers, uniqueness."""
+    return (
+        decoy.is_unique
+        or needed_for_itself(catalog, decoy)
+        or any(covers(catalog, decoy, key) for key in catalog.constraints_of(decoy.table) if key.type == "f")
+    )

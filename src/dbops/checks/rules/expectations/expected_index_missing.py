@@ -1,0 +1,90 @@
+"""A declared critical index does not exist.
+
+## What it detects
+
+An expectation (`[[expect.index]]` in `dbops.toml`, or one of a listed pack) that no index of its table satisfies, and
+an expectation whose table or columns do not exist. Matching is structural: columns and expressions in their order,
+direction, uniqueness, method, predicate, included columns. The name of an index plays no part. With `match = "prefix"`
+a longer index will do, unless the expectation is unique. A partitioned table needs the index on itself, so that every
+partition to come has it too.
+
+## Why it matters
+
+Somebody declared that this index must exist, because a job that the business depends on reads the table through it:
+without it, that job reads the whole table, and gets slower with every row.
+
+## How to fix
+
+Run the statement of the finding; it builds the index beside running reads and writes. If the expectation names a table
+or a column that does not exist, correct the expectation or the migration that should have made it.
+
+## What it does not see
+
+Whether queries really use the index (`[[expect.query]]` is for that). Predicates and expressions are compared in one
+normal form, not proven equal: a literal that the server rewrites, such as a date, may need to be declared as the server
+prints it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbops.checks.catalog import (
+    Collation,
+    Constraint,
+    Index,
+    IndexBuild,
+    OperatorClass,
+    Relation,
+    TableColumns,
+)
+from dbops.checks.expectations import Match, Outcome, match_indexes
+from dbops.checks.remediation import create_index
+from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.checks.verify import statement
+from dbops.model import Scope
+from dbops.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.checks.catalog import Catalog
+    from dbops.checks.policy import Policy
+
+RULE = Rule(
+    severity=Severity.ERROR,
+    needs=[Relation, TableColumns, Index, OperatorClass, Collation],
+    refines=[Constraint, IndexBuild],
+)
+
+
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
+    """Yield each expectation that nothing satisfies."""
+    if not policy.expected_indexes:
+        raise RuleSkippedError(
+            "nothing declared; run `dbops init`", hint="dbops init writes expectations to dbops.toml"
+        )
+    for match in match_indexes(catalog, policy):
+        if match.outcome in {Outcome.MISSING, Outcome.UNKNOWN}:
+            yield _draft(catalog, match)
+
+
+def scope(catalog: Catalog, policy: Policy) -> Scope:
+    """Every declared index was looked for."""
+    found = match_indexes(catalog, policy)
+    return Scope(checked=len(found), total=len(policy.expected_indexes))
+
+
+def _draft(catalog: Catalog, match: Match) -> Draft:
+    value, wanted = match.value, match.wanted
+    group = f"{value.group}: " if value.group else ""
+    return Draft(
+        object=match.object,
+        detail=f"{group}{match.detail} (expectation {value.id})",
+        signature=(wanted.shape(catalog).spelled(),) if wanted else ("unknown", value.id),
+        severity=value.severity,
+        why=value.reason or None,
+        verify=statement("indexes_of_table", match.object) if wanted else None,
+        fix=create_index(catalog, wanted.shape(catalog), value.name) if wanted else None,
+        location=match.declared.location,
+    )

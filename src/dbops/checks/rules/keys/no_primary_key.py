@@ -1,0 +1,163 @@
+"""A table has no primary key.
+
+## What it detects
+
+Tables without a primary key. Of a partitioned table it is reported once, on the parent. Where a unique index on columns
+that are NOT NULL could become the primary key, the finding names it.
+
+## Why it matters
+
+Nothing says which row is which: duplicates cannot be told apart or removed, logical replication cannot update or
+delete, and every tool that copies or compares rows has to guess.
+
+## How to fix
+
+Promote the unique index where there is one: that takes a lock only for an instant. Otherwise decide which columns
+identify a row; the statement of the finding adds a number for it, which rewrites the table. A partitioned table's key
+has to hold the columns it is partitioned by, so there the choice is left to you.
+
+## What it does not see
+
+Whether the rows are in fact distinct. Temporary and foreign tables are left alone. It is an error, not a warning, where
+a publication sends updates or deletes of the table: those fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbops.checks.catalog import (
+    Collation,
+    Constraint,
+    Index,
+    OperatorClass,
+    Publication,
+    Relation,
+    TableColumns,
+)
+from dbops.checks.names import fresh_name, qualified, quote
+from dbops.checks.remediation import Fix
+from dbops.checks.rule import Draft, Rule
+from dbops.checks.structure import keys
+from dbops.checks.verify import statement
+from dbops.model import Scope
+from dbops.severity import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.checks.catalog import Catalog
+    from dbops.checks.policy import Policy
+
+RULE = Rule(
+    severity=Severity.WARNING,
+    needs=[Relation, TableColumns, Constraint, Index, OperatorClass, Collation],
+    refines=[Publication],
+)
+
+_ROW_NUMBER_NAMES = ("id", "row_id", "surrogate_id")
+
+
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
+    """Yield each table without a primary key."""
+    for table in _candidates(catalog):
+        if not any(constraint.type == "p" for constraint in catalog.constraints_of(table.oid)):
+            yield _draft(catalog, table)
+
+
+def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001
+    """Every table, partitions counting with their parent."""
+    checked = len(_candidates(catalog))
+    return Scope(checked=checked, total=checked)
+
+
+def _candidates(catalog: Catalog) -> tuple[Relation, ...]:
+    return tuple(table for table in catalog.rows(Relation) if table.is_table and table.parent is None)
+
+
+def _draft(catalog: Catalog, table: Relation) -> Draft:
+    name = qualified(table.schema, table.name)
+    index = _promotable(catalog, table)
+    publication = _broken_publication(catalog, table)
+    detail = "has no primary key"
+    if index:
+        detail += f"; the unique index {quote(index.name)} on NOT NULL columns can become it"
+    if publication:
+        detail += f"; the publication {quote(publication)} sends its updates or deletes, which fail"
+    return Draft(
+        object=name,
+        detail=detail,
+        severity=Severity.ERROR if publication else None,
+        verify=statement("keys_of_table", name),
+        fix=_fix(catalog, table, index),
+    )
+
+
+def _promotable(catalog: Catalog, table: Relation) -> Index | None:
+    """Return a unique index that ADD PRIMARY KEY USING INDEX accepts, the one with the fewest columns."""
+    if table.is_partitioned:  # not supported there
+        return None
+    not_null = {column.number for column in catalog.columns(table.oid).values() if column.not_null}
+    fitting = [
+        index
+        for index in catalog.indexes_of(table.oid)
+        if index.is_unique
+        and index.usable
+        and index.immediate
+        and index.method == "btree"
+        and index.predicate is None
+        and not index.nulls_not_distinct
+        and index.oid not in catalog.backed_constraints
+        and set(index.columns[: index.key_count]) <= not_null
+        and not any(key.options for key in keys(catalog, index))
+        and all(_compares_by_default(catalog, index, i) for i in range(index.key_count))
+    ]
+    return min(fitting, key=lambda index: (index.key_count, index.name), default=None)
+
+
+def _compares_by_default(catalog: Catalog, index: Index, position: int) -> bool:
+    column = catalog.columns(index.table)[index.columns[position]]
+    opclass = catalog.operator_classes[index.opclasses[position]]
+    return opclass.is_default and index.collations[position] == column.collation
+
+
+def _fix(catalog: Catalog, table: Relation, index: Index | None) -> Fix | None:
+    name = qualified(table.schema, table.name)
+    if index:
+        return Fix(
+            f"alter table {name} add primary key using index {quote(index.name)};",
+            locks="ACCESS EXCLUSIVE on the table for an instant: the columns are NOT NULL already, nothing is read."
+            " The index takes the name of the constraint.",
+        )
+    if table.is_partitioned:
+        return None
+    number = _row_number_name(catalog, table)
+    return Fix(
+        f"alter table {name} add column {quote(number)} bigint generated always as identity primary key;",
+        f"alter table {name} drop column {quote(number)};",
+        "ACCESS EXCLUSIVE on the table while it is rewritten: reads and writes wait. INSERT statements that name no"
+        " columns keep working, SELECT * returns one column more.",
+    )
+
+
+def _row_number_name(catalog: Catalog, table: Relation) -> str:
+    taken = {column.name for column in catalog.columns(table.oid).values()}
+    free = [name for name in _ROW_NUMBER_NAMES if name not in taken]
+    return free[0] if free else fresh_name("id", (), taken, plain=True, shape=table.name)
+
+
+def _broken_publication(catalog: Catalog, table: Relation) -> str | None:
+    """Return a publication whose updates or deletes of the table fail for want of a replica identity."""
+    if table.replica_identity in {"f", "i"}:
+        return None
+    members = {table.oid, *(leaf.oid for leaf in catalog.leaves(table.oid))}
+    return next(
+        (
+            publication.name
+            for publication in catalog.rows_if_readable(Publication)
+            if (publication.updates or publication.deletes)
+            and (publication.all_tables or table.schema in publication.schemas or members & set(publication.tables))
+            and table.persistence == "p"
+        ),
+        None,
+    )

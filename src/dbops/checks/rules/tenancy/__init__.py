@@ -1,0 +1,1 @@
+"""Whether tenants are kept apart by the database."""

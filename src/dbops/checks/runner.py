@@ -1,0 +1,146 @@
+"""Run the rules over a snapshot: drafts become findings, failures become answers, waivers are applied.
+
+The rules, in order: an unknown slug is a usage error; a rule whose read failed is a skip or an error, never a pass; an
+exception inside a rule makes that one an error, and the others run; every finding is fingerprinted, and marked where a
+waiver accepts it; rules about results (`review`) come last. Findings are sorted and hold no OID, so that two databases
+of one structure give one report. What it does not do: judge the run (that is evidence's), or print.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from dbops.checks.catalog import ReadFailedError, ReadFailure
+from dbops.checks.pages import nearest_rule
+from dbops.checks.rule import Draft, LoadedRule, RuleSkippedError, rules
+from dbops.errors import UsageError
+from dbops.model import Check, CheckStatus, Finding, Waiver
+from dbops.secrets import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dbops.checks.catalog import Catalog
+    from dbops.checks.policy import Policy
+
+
+def selected_rules(policy: Policy) -> tuple[LoadedRule, ...]:
+    """Return the rules a policy runs, in the order of slugs; UsageError for a slug that is none."""
+    known = rules()
+    for slug in (*policy.select, *policy.ignore):
+        if slug not in known:
+            raise UsageError(f"there is no rule {slug!r}", hint=nearest_rule(slug))
+    chosen = policy.select or known
+    return tuple(rule for slug, rule in known.items() if slug in chosen and slug not in policy.ignore)
+
+
+def needed_reads(chosen: Iterable[LoadedRule]) -> frozenset[type[tuple[object, ...]]]:
+    """Return the reads that some of the rules need or can use."""
+    return frozenset(kind for rule in chosen for kind in (*rule.rule.needs, *rule.rule.refines))
+
+
+def run_rules(catalog: Catalog, policy: Policy, *, clock: Callable[[], float] = time.monotonic) -> tuple[Check, ...]:
+    """Return the result of every selected rule, in the order of slugs."""
+    chosen = selected_rules(policy)
+    done = {rule.slug: _timed(rule, policy, catalog, clock) for rule in chosen if rule.find}
+    checks = tuple(done.values())
+    reviewed = {rule.slug: _check(rule, policy, rule.review(checks, policy)) for rule in chosen if rule.review}
+    return tuple((done | reviewed)[rule.slug] for rule in chosen)
+
+
+def _timed(rule: LoadedRule, policy: Policy, catalog: Catalog, clock: Callable[[], float]) -> Check:
+    started = clock()
+    check = _checked(rule, policy, catalog)
+    return check.model_copy(update={"duration_ms": round((clock() - started) * 1000)})
+
+
+def _checked(rule: LoadedRule, policy: Policy, catalog: Catalog) -> Check:
+    for kind in rule.rule.needs:
+        if failure := catalog.failure(kind):
+            return _unanswered(rule, failure)
+    try:
+        drafts = list(rule.find(catalog, policy)) if rule.find else []
+        scope = rule.scope(catalog, policy) if rule.scope else None
+    except RuleSkippedError as skipped:
+        return _unanswered(rule, ReadFailure("skip", skipped.message, skipped.hint))
+    except ReadFailedError as failed:
+        return _unanswered(rule, failed.failure)
+    except Exception as error:  # noqa: BLE001  (a bug in one rule must neither end the run nor look like a pass)
+        reason = f"the rule failed: {type(error).__name__}: {redact(str(error))}"
+        return _unanswered(rule, ReadFailure("error", reason, "report this with the catalog that showed it"))
+    return _check(rule, policy, drafts).model_copy(update={"scope": scope, "method": _method(rule, catalog)})
+
+
+def _check(rule: LoadedRule, policy: Policy, drafts: Iterable[Draft]) -> Check:
+    findings = _findings(rule, policy, drafts)
+    fails = any(finding.waived is None for finding in findings)
+    status = CheckStatus.FAIL if fails else CheckStatus.PASS
+    return Check(check=rule.slug, status=status, title=rule.title, findings=findings)
+
+
+def _unanswered(rule: LoadedRule, failure: ReadFailure) -> Check:
+    status = CheckStatus(failure.status)
+    return Check(check=rule.slug, status=status, title=rule.title, reason=failure.reason, remedy=failure.remedy)
+
+
+def _method(rule: LoadedRule, catalog: Catalog) -> str | None:
+    """Say what the answer had to do without."""
+    missing = [failure.reason for kind in rule.rule.refines if (failure := catalog.failure(kind))]
+    return f"without what would refine it: {'; '.join(missing)}" if missing else None
+
+
+def _findings(rule: LoadedRule, policy: Policy, drafts: Iterable[Draft]) -> tuple[Finding, ...]:
+    """Return findings in one order; things alike in all but their name are told apart by counting them."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    findings: list[Finding] = []
+    for draft in sorted(drafts, key=lambda draft: (draft.object, draft.signature, draft.detail)):
+        identity = (draft.subject or draft.object, *draft.signature)
+        seen[identity] += 1
+        if seen[identity] > 1:
+            draft = replace(draft, signature=(*draft.signature, str(seen[identity])))  # noqa: PLW2901
+        findings.append(_finding(rule, policy, draft))
+    return tuple(findings)
+
+
+def _finding(rule: LoadedRule, policy: Policy, draft: Draft) -> Finding:
+    fix = draft.fix
+    return Finding(
+        rule=rule.slug,
+        severity=draft.severity or rule.rule.severity,
+        object=draft.object,
+        detail=draft.detail,
+        why=draft.why or rule.why,
+        verify=draft.verify,
+        fix=fix.sql if fix else None,
+        undo=fix.undo if fix else None,
+        locks=fix.locks if fix else None,
+        waived=_waiver(rule.slug, policy, draft),
+        location=draft.location,
+        fingerprint=fingerprint(rule.slug, draft),
+    )
+
+
+def fingerprint(slug: str, draft: Draft) -> str:
+    """Return what a finding is known by from run to run: SHA-256 of rule, canonical object and structural signature."""
+    identity = [slug, draft.subject or draft.object, *draft.signature]
+    return hashlib.sha256(json.dumps(identity, separators=(",", ":")).encode()).hexdigest()
+
+
+def _waiver(slug: str, policy: Policy, draft: Draft) -> Waiver | None:
+    """Return the waiver that accepts a finding today, the first that fits."""
+    for declared in policy.waivers:
+        entry = declared.value
+        if not entry.expired(policy.today) and matches(entry.rule, entry.object, slug, draft.object):
+            return Waiver(reason=entry.reason, owner=entry.owner, expires=entry.expires)
+    return None
+
+
+def matches(waived_rule: str, waived_object: str, rule: str, obj: str) -> bool:
+    """Return whether a waiver speaks of a finding; its object is a glob over the canonical name."""
+    return waived_rule == rule and fnmatchcase(obj, waived_object)
