@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbops import __version__
 from dbops.errors import DbopsError, EvidenceNotKeptError, ExitCode, StoppedError
+from dbops.evidence import reserve
 from dbops.evidence.canonical import readable
 from dbops.evidence.failure import problem_of, report_without_run
 from dbops.evidence.judge import judge
@@ -28,7 +29,7 @@ from dbops.evidence.seal import subjects_of
 from dbops.evidence.signals import uninterrupted
 from dbops.evidence.steps import Clock, StepRecorder, milliseconds
 from dbops.evidence.wording import clean
-from dbops.files import directory_notes, secure_directory, sha256_of, sync_directory, write_new
+from dbops.files import directory_notes, keeping, secure_directory, sha256_of, sync_directory, write_new
 from dbops.model import (
     Artifact,
     Changes,
@@ -230,15 +231,19 @@ class Run:
         secure_directory(self.report_path.parent)
         for directory in (self.log_dir, self._log.directory, self.report_path.parent):
             self._collected.notes.extend(directory_notes(directory))
-        with self._log.exclusive() as log:
+        with keeping(self.log_dir), self._log.exclusive() as log:
             recover(log, self.log_dir)
-            marker = mark(self._log.directory, self.run_id)
-            try:
-                log.append(partial(RunStarted, **self._identity(), config_sha256=self._terms.settings_sha256))
-            except BaseException:
-                marker.release()  # whether the record got there is for the next run to find out
-                raise
-            self._marker = marker
+            self._marker = self._record_start(log)
+            reserve.take(self._log.directory)
+
+    def _record_start(self, log: OpenLog) -> Marker:
+        marker = mark(self._log.directory, self.run_id)
+        try:
+            log.append(partial(RunStarted, **self._identity(), config_sha256=self._terms.settings_sha256))
+        except BaseException:
+            marker.release()  # whether the record got there is for the next run to find out
+            raise
+        return marker
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -295,11 +300,13 @@ class Run:
             raise EvidenceNotKeptError(
                 f"{self._log.path} has gone while the run was going on", hint="keep the log directory where it is"
             )
-        with self._log.exclusive() as log:
+        with keeping(self.report_path), self._log.exclusive() as log:
             entry = log.prepare(self._outcome(body, error), subjects_of(body, self._identity()["report"]))
             kept = {**body, "seal": entry.seal.to_json()}
+            text = readable(kept)
+            reserve.give_up_if_needed(self._log.directory, len(text) + len(entry.line))
             waiting = body_path(self.report_path)
-            write_new(waiting, readable(kept))
+            write_new(waiting, text)
             try:
                 sync_directory(waiting.parent)
                 log.commit(entry)
@@ -329,7 +336,10 @@ class Run:
         for path in sorted(directory.rglob("*")):
             name = path.relative_to(self.report_path.parent).as_posix()
             if name not in self._collected.artifacts and path.is_file() and not path.is_symlink():
-                self.add_artifact(path)
+                try:
+                    self.add_artifact(path)
+                except OSError as cause:
+                    self.note(f"{name} could not be read and is not among the artifacts: {cause.strerror}")
 
     def _draft(self, error: BaseException | None) -> Report:
         """Return the report as it stands; verdict and exit code are for `judge` to fill in."""
