@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbops import __version__
-from dbops.cli import backup, config, doctor, init
+from dbops.cli import audit, backup, config, doctor, drill, init, suite
 from dbops.cli.options import command
 from dbops.errors import ExitCode
 
@@ -60,7 +60,11 @@ def command_named(words: Sequence[str]) -> str:
     return " ".join(found) or "dbops"
 
 
+# In the order in which a newcomer meets them.
+command(app, "audit", audit.AuditOptions)(audit.audit)
 app.add_typer(backup.app, name="backup")
+command(app, "drill", drill.DrillOptions)(drill.drill)
+command(app, "suite", suite.SuiteOptions)(suite.suite)
 command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)
 command(app, "init", init.InitOptions)(init.init)
 app.add_typer(config.app, name="config")

@@ -1,0 +1,106 @@
+"""From settings to operations: what an audit, a drill and a suite of both are given. Operations know no settings.
+
+A drill without a depth restores where a backup of this very database exists, and rebuilds the schema where none does;
+the report says which it was, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbops.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dbops.connection.target import Target
+    from dbops.drill.options import DrillOptions
+    from dbops.evidence.run import Run
+    from dbops.model import Progress, TargetInfo
+    from dbops.settings import Settings
+    from dbops.storage.local import LocalStore
+    from dbops.suite import SuiteStep
+
+
+def audit_into(run: Run, settings: Settings, target: Target, *, deadline: float | None) -> None:
+    """Audit `target` by the policy that the settings describe."""
+    from dbops.audit import audit
+    from dbops.checks.policy import Policy
+
+    audit(target, Policy.from_settings(settings), run, deadline=deadline)
+
+
+def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
+    """Drill to the depth that is set, or as deep as it goes."""
+    from dbops.drill.restore import drill_restore
+    from dbops.drill.schema import drill_schema
+
+    depth = settings.drill.depth
+    if depth == "pitr":
+        message = "this version drills to the depths schema and restore, not pitr"
+        raise UsageError(message, hint=f"change drill.depth ({settings.origin('drill.depth')})")
+    if depth == "schema":
+        drill_schema(target, run, options=options, progress=progress)
+        return
+    identity = _identify(target, run)
+    store = _store(settings.backup_dir)
+    if depth is None and (store is None or not _has_backup(store, identity)):
+        run.note(f"depth schema, since there is no backup of this database in {settings.backup_dir}")
+        drill_schema(target, run, options=options, progress=progress)
+        return
+    if store is None:
+        raise UnavailableError(
+            f"there is no backup directory {settings.backup_dir}", hint="make a backup: dbops backup"
+        )
+    drill_restore(identity, store, run, options=options, progress=progress)
+
+
+def _identify(target: Target, run: Run) -> TargetInfo:
+    """Return which database of which cluster this is: backups are found by that, not by address."""
+    from dbops.connection.session import read_only
+
+    with run.step("identify"), read_only(target) as session:
+        run.target = session.info()
+        return run.target
+
+
+def _store(directory: Path) -> LocalStore | None:
+    from dbops.storage.local import LocalStore
+
+    return LocalStore.open(directory) if directory.is_dir() else None
+
+
+def _has_backup(store: LocalStore, identity: TargetInfo) -> bool:
+    """Tell whether there is a backup of this database; a damaged one raises, it is no reason to look away."""
+    known = identity.system_identifier
+    return known is not None and store.newest(known, identity.database) is not None
+
+
+def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: float | None) -> DrillOptions:
+    """Return how to drill, by the settings."""
+    from dbops.drill.options import DrillOptions
+
+    objectives = settings.objectives
+    allowances = {name: value for name, value in objectives.allowances if value is not None}
+    options = DrillOptions(
+        target_bindir=settings.drill.target_bindir,
+        client_bindir=client_bindir,
+        environ=settings.environment,
+        rto=objectives.rto,
+        rpo=objectives.rpo,
+        allowances=allowances,
+    )
+    return replace(options, deadline=deadline) if deadline else options
+
+
+def suite_steps(
+    settings: Settings, target: Target, options: DrillOptions, progress: Progress
+) -> tuple[SuiteStep, SuiteStep]:
+    """Return the drill and the audit as parts of a suite, in that order."""
+    from dbops.suite import SuiteStep
+
+    return (
+        SuiteStep("drill", "backup-drill", lambda part: drill_into(part, settings, target, options, progress)),
+        SuiteStep("audit", "index-audit", lambda part: audit_into(part, settings, target, deadline=options.deadline)),
+    )
