@@ -1,4 +1,4 @@
-"""The snapshot that rules look at: `rows.py` its parts, `snapshot.py` the whole, `read.py` how it is read."""
+"""The snapshot that rules look at: `rows/` its parts, `snapshot.py` the whole, `read.py` how it is read."""
 
 from dbops.checks.catalog.rows import (
     Collation,

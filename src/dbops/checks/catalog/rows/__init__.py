@@ -1,0 +1,34 @@
+"""What the snapshot is made of: one class for each read, one field for each column of its statement, in that order.
+
+To add a read, write `sql/<name>.sql` and a class with `@read("<name>")` in the module here that it belongs to; nothing
+else needs to know. A statement that differs on older servers has variants, `sql/<name>.before_15.sql` for servers below
+15. Rows are named tuples: as plain as a row, slotted, immutable, and cheap enough for a few hundred thousand of them.
+OIDs join rows and go no further: nothing that is printed or fingerprinted holds one.
+"""
+
+from dbops.checks.catalog.rows.access import Publication, RowPolicy
+from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
+from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
+from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
+from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
+
+__all__ = [
+    "ROW_CLASSES",
+    "Collation",
+    "Column",
+    "Constraint",
+    "DataType",
+    "EqualityFamilies",
+    "Index",
+    "IndexActivity",
+    "IndexBuild",
+    "OperatorClass",
+    "Publication",
+    "Relation",
+    "Row",
+    "RowPolicy",
+    "StatisticsWindow",
+    "TableActivity",
+    "TableColumns",
+    "read",
+]
