@@ -5,7 +5,7 @@ Help is plain (no rich): it loads in half the time, and reads the same in a term
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,8 +17,20 @@ from dbops.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# In the order in which a newcomer meets them.
+_ORDER = ("demo", "audit", "backup", "drill", "suite", "doctor", "init", "config")
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands in our order; Typer would put groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (Typer's)
+        return sorted(self.commands, key=_ORDER.index)
+
+
 app = typer.Typer(
     name="dbops",
+    cls=_InOrder,
     help="Audit, backup, restore drill and evidence for PostgreSQL. Try it without a database: dbops demo",
     epilog="Exit codes: 0 pass, 1 the answer is no, 2 usage, 3 could not be carried out, 4 and 5 evidence, 70 a bug.",
     rich_markup_mode=None,
@@ -60,7 +72,6 @@ def command_named(words: Sequence[str]) -> str:
     return " ".join(found) or "dbops"
 
 
-# In the order in which a newcomer meets them.
 command(app, "audit", audit.AuditOptions)(audit.audit)
 app.add_typer(backup.app, name="backup")
 command(app, "drill", drill.DrillOptions)(drill.drill)

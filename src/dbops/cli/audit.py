@@ -1,4 +1,4 @@
-"""`dbops audit`: is the schema as it should be?"""
+"""`dbops audit`: whether the schema is as it should be."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AuditOptions(FailOnOptions, TargetOptions):
 
 
 def audit(options: AuditOptions) -> Outcome:
-    """Is the schema as it should be? Findings come with the SQL to fix them.
+    """Hold the schema against what it should be, with SQL that mends it.
 
     The declared critical indexes are matched by structure; then the rules look for what quietly goes wrong. Everything
     is read in one read-only transaction.

@@ -1,4 +1,4 @@
-"""`dbops drill`: does it come back, whole and in time?"""
+"""`dbops drill`: whether it comes back, whole and in time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class DrillOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
 
 
 def drill(options: DrillOptions) -> Outcome:
-    """Does it come back, whole and in time? Into a throw-away server, never yours.
+    """Restore into a throw-away server, compare, and time it.
 
-    schema: the schema is dumped, rebuilt and compared; reads no rows. restore: the newest backup of this database is
-    restored with its data, every row count compared with those of the backup, every phase timed.
+    Depth schema: the schema is dumped, rebuilt and compared; reads no rows. Depth restore: the newest backup of this
+    database is restored with its data, every row count compared with those of the backup, every phase timed.
     """
     from dbops.cli.operations import drill_into, drill_options
     from dbops.cli.running import recorded, settings_of, time_limit_of

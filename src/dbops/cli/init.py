@@ -25,9 +25,10 @@ class InitOptions(TargetNameOptions, CommonOptions):
 
 
 def init(options: InitOptions) -> Outcome:
-    """Write dbops.toml: objectives, and the critical indexes of a reference database.
+    """Write a first dbops.toml, from a reference database.
 
-    Without a database the file holds examples. It is written to --config, else to the working directory.
+    It holds the objectives, and declares the critical indexes of that database; without one, examples. It is written
+    to --config, else to the working directory.
     """
     from dbops.cli.running import report_of, settings_without_file, target_or_none
     from dbops.files import write_atomically

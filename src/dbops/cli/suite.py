@@ -14,7 +14,7 @@ class SuiteOptions(FailOnOptions, DrillOptions):
 
 
 def suite(options: SuiteOptions) -> Outcome:
-    """Drill and audit with one verdict and one report, for every night and for CI.
+    """Drill and audit with one verdict and one report, for cron and CI.
 
     Both are runs with evidence of their own; the suite's report, under resilience-suite, holds them all.
     """

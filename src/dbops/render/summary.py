@@ -53,6 +53,8 @@ def _grounds(report: Report) -> Iterator[str]:
     if report.problem is not None:
         yield "could not be carried out"
     yield from _of_findings(checks)
+    if report.restorability is not None:
+        yield f"restorability {report.restorability}"
     yield from _of_objectives(objectives)
     if not report.reports:
         yield from (f"{clean(step.name)} failed" for step in report.steps if step.status is Verdict.FAIL)

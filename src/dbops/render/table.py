@@ -6,12 +6,12 @@ A suite prints each of its reports the same way under a heading of its own.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from dbops.model import CheckStatus, ObjectiveStatus, Verdict
+from dbops.model import CheckStatus
 from dbops.render.findings import print_findings
 from dbops.render.quantities import counted, duration, size
+from dbops.render.steps import print_objectives, print_steps
 from dbops.render.summary import print_verdict
 from dbops.render.terminal import Page, clean
 
@@ -19,17 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from dbops.model import Check, Objective, Problem, Report, Step, TargetInfo
+    from dbops.model import Check, Problem, Report, TargetInfo
     from dbops.render.formats import View
 
-_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 # Up to here passing checks are named; beyond, counted (all are named with --verbose).
 _NAMED = 24
 # Commands whose passing checks say something that is looked for: one line each.
 _LISTED = frozenset({"doctor"})
-# What a step says is shown up to this many characters.
-_FEW_WORDS = 60
-_BYTES = re.compile(r"\b(\d+) bytes\b")
 
 
 def render_table(report: Report, stream: TextIO, view: View) -> None:
@@ -37,13 +33,25 @@ def render_table(report: Report, stream: TextIO, view: View) -> None:
     page = Page(stream, color=view.color)
     if not view.quiet:
         _print_header(page, report)
+    for part in report.reports:
+        page.heading(f"{clean(part.command)}: {part.verdict}")
+        _print_body(page, part, view, problem=True)
     if report.reports:
-        for part in report.reports:
-            page.heading(f"{clean(part.command)}: {part.verdict}")
-            _print_body(page, part, view)
         page.heading(clean(report.command))
-    _print_body(page, report, view)
+    _print_body(page, _without_repetition(report), view, problem=view.problem)
     print_verdict(page, report, view)
+
+
+def _without_repetition(report: Report) -> Report:
+    """Return the report without what its parts have said already."""
+    objectives = [objective for part in report.reports for objective in part.objectives]
+    not_tested = {text for part in report.reports for text in part.not_tested}
+    return report.model_copy(
+        update={
+            "objectives": tuple(one for one in report.objectives if one not in objectives),
+            "not_tested": tuple(text for text in report.not_tested if text not in not_tested),
+        }
+    )
 
 
 def _print_header(page: Page, report: Report) -> None:
@@ -59,56 +67,18 @@ def _target(target: TargetInfo) -> Iterable[str | tuple[str, str]]:
     yield f", {clean(target.tls)}" if target.tls else ""
 
 
-def _print_body(page: Page, report: Report, view: View) -> None:
+def _print_body(page: Page, report: Report, view: View, *, problem: bool) -> None:
     if not view.quiet:
-        _print_steps(page, report.steps)
-        _print_objectives(page, report.objectives)
+        print_steps(page, report.steps)
+        print_objectives(page, report.objectives)
         _print_notes(page, report, view)
     print_findings(page, report, view)
     _print_undecided(page, report.checks)
     if not view.quiet:
         _print_passed(page, report.command, report.checks, view)
         _print_not_tested(page, report)
-    if report.problem is not None and (view.problem or report.reports == ()):
-        _print_problem(page, report.problem, view)
-
-
-def _print_steps(page: Page, steps: tuple[Step, ...]) -> None:
-    page.blank()
-    rows = [(step, "  " * step.name.count("/"), clean(step.name.rpartition("/")[2])) for step in steps]
-    width = max((len(indent + label) for _, indent, label in rows), default=0)
-    for step, indent, label in rows:
-        sign = {Verdict.PASS: page.glyphs.passed, Verdict.FAIL: page.glyphs.failed}.get(step.status, page.glyphs.unsure)
-        took = f"{duration(step.duration_ms):>{width - len(indent) + 11}}"[len(label) :]
-        page.line(f"  {indent}", (f"{sign} ", _STYLES[step.status]), f"{label}{took}", (_outcome(step), "dim"))
-
-
-def _outcome(step: Step) -> str:
-    """Return how a step's program ended, if not well, and the few words it left; not the path of its output."""
-    exit_code = f"  exit {step.exit_code}" if step.exit_code else ""
-    words = clean(step.output or "")
-    if not words or len(words) > _FEW_WORDS or "/" in words:
-        return exit_code
-    return exit_code + "  " + _BYTES.sub(lambda found: size(int(found[1])), words)
-
-
-def _print_objectives(page: Page, objectives: tuple[Objective, ...]) -> None:
-    page.blank()
-    signs = {
-        ObjectiveStatus.MET: (page.glyphs.passed, "green"),
-        ObjectiveStatus.MISSED: (page.glyphs.failed, "red"),
-        ObjectiveStatus.NOT_MEASURED: (page.glyphs.skipped, "yellow"),
-    }
-    for objective in objectives:
-        sign, style = signs[objective.status]
-        value = f"{duration(objective.value_ms)} of " if objective.value_ms is not None else ""
-        page.paragraph(
-            (f"{sign} ", style),
-            (f"{objective.id.upper()} {objective.status}", f"bold {style}"),
-            f"  {value}{duration(objective.limit_ms)} allowed, {clean(objective.scenario)}: {clean(objective.method)}",
-            indent=2,
-            hang=2,
-        )
+    if report.problem is not None and problem:
+        _print_problem(page, report.problem)
 
 
 def _print_undecided(page: Page, checks: tuple[Check, ...]) -> None:
@@ -178,9 +148,7 @@ def _print_notes(page: Page, report: Report, view: View) -> None:
             page.paragraph(("kept ", "dim"), clean(artifact.path), f", {size(artifact.bytes)}", indent=2, hang=2)
 
 
-def _print_problem(page: Page, problem: Problem, view: View) -> None:
-    if not view.problem:
-        return
+def _print_problem(page: Page, problem: Problem) -> None:
     page.blank()
     page.paragraph(("Could not be carried out: ", "bold red"), clean(problem.message), hang=2)
     page.remedy(problem.hint or "", indent=2)

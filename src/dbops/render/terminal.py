@@ -37,6 +37,9 @@ class Glyphs:
 UNICODE = Glyphs(passed="✓", failed="✗", warned="!", unsure="?", skipped="○", rule="─")
 ASCII = Glyphs(passed="+", failed="x", warned="!", unsure="?", skipped="o", rule="-")
 
+# Our own typography where only ASCII gets through: one character each, so that styles keep their places.
+_IN_ASCII = str.maketrans({0x2026: ".", 0x2013: "-", 0x2014: "-", 0x2192: ">", 0x2265: ">", 0x2264: "<", 0xD7: "x"})
+
 
 def glyphs_for(stream: TextIO) -> Glyphs:
     """Return the signs that the stream's encoding can carry."""
@@ -146,5 +149,7 @@ class Page:
         self._print(Text.assemble((f"{lead} ", "dim"), (title, "bold"), (f" {rest}", "dim")))
 
     def _print(self, text: Text) -> None:
+        if self.glyphs is ASCII:
+            text.plain = text.plain.translate(_IN_ASCII)
         self._console.print(text, soft_wrap=True)
         self._blank = False
