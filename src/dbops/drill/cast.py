@@ -4,7 +4,8 @@ Every statement is composed here from recorded names, and none is text of the ar
 order:
 
 1. No role can log in, create roles or databases, or replicate; none is a superuser. Passwords are not known anyway.
-2. Who was a superuser gets BYPASSRLS, so that row-level security gives the same answers.
+2. Who was a superuser gets BYPASSRLS, so that row-level security gives the same answers, and may read all data, so that
+   his materialized views can be computed.
 3. Of the predefined roles, only those are granted that cannot reach the operating system.
 4. The restorer is a member of every role; the reader reads everything. Both have random names and passwords.
 
@@ -83,7 +84,8 @@ class Cast:
             yield sql.SQL("create role {} login bypassrls password {}").format(
                 sql.Identifier(name), sql.Literal(password)
             )
-        yield sql.SQL("grant pg_read_all_data to {}").format(sql.Identifier(self.reader))
+        superusers = (role.name for role in self.roles.roles if role.superuser)
+        yield sql.SQL("grant pg_read_all_data to {}").format(identifiers([self.reader, *superusers]))
 
     def _memberships(self, major: int) -> Iterator[sql.Composable]:
         inherits = {role.name: role.inherit for role in self.roles.roles}
