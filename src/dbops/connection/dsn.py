@@ -150,6 +150,11 @@ def split_secrets(parameters: Mapping[str, str]) -> Dsn:
     return Dsn(public, secrets)
 
 
+def is_port(text: str) -> bool:
+    """Return whether `text` is a port number."""
+    return re.fullmatch("[0-9]{1,5}", text) is not None and 1 <= int(text) <= 65535
+
+
 def nearest(name: str, choices: Mapping[str, object] | frozenset[str]) -> str:
     """Return " (did you mean …?)" with the choice most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(choices), n=1)
@@ -231,7 +236,7 @@ def _host_pairs(hosts: str, origin: str) -> Iterator[tuple[str, str]]:
             port = port[1:]
         else:
             name, _, port = one.partition(":")
-        if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        if port and not is_port(port):
             raise _malformed(origin, "the port is not a number from 1 to 65535")
         names.append(_decode(name, "host", origin))
         ports.append(port)

@@ -38,6 +38,13 @@ _HBA_HINT = (
 _CLIENT_LIMIT_HINT = "try again when others have ended, or raise the limit; see pg_stat_activity for who is connected"
 
 
+# What libpq and psycopg put before the words that matter; host and port are said by us.
+_PREFIX = re.compile(
+    r"connection (?:failed|is bad): "
+    r'|connection to server (?:at "[^"]*"(?: \([^)]*\))?, port \d+|on socket "[^"]*") failed: '
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     pattern: re.Pattern[str]
@@ -177,7 +184,7 @@ _CONNECT = (
 
 def connection_error(error: psycopg.Error, target: Target) -> DbopsError:
     """Return our error for a connection to `target` that did not come about."""
-    words = _one_line(str(error))
+    words = _PREFIX.sub("", _one_line(str(error)))
     tried = f"tried {target.provenance()}"
     for refusal in _CONNECT:
         if refusal.pattern.search(words):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import capabilities
+from psycopg.pq import TransactionStatus
 
 from dbops import __version__
 from dbops.connection.dsn import KEYWORDS
@@ -156,9 +157,13 @@ def read_only(  # noqa: PLR0913  (each is one guard)
     connection = _connect(target, application_name, deadline)
     with _closing(connection, target, deadline):
         connection.execute(_sql("begin_read_only.sql").format(**limits).encode())
-        yield Session(connection, target)
-        # A pooler throws away a server connection whose client leaves inside a transaction.
-        connection.execute("rollback")
+        try:
+            yield Session(connection, target)
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):  # what happened in the body is what the caller hears of
+                _leave_transaction(connection)
+            raise
+        _leave_transaction(connection)
 
 
 @contextlib.contextmanager
@@ -174,6 +179,12 @@ def scratch(
     connection = _connect(target, APPLICATION_NAME, None)
     with _closing(connection, target, None):
         yield connection
+
+
+def _leave_transaction(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Roll back: a pooler throws away a server connection whose client leaves inside a transaction."""
+    if connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        connection.execute("rollback")
 
 
 def _connect(target: Target, application_name: str, deadline: float | None) -> psycopg.Connection[tuple[Any, ...]]:

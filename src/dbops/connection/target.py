@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 from dbops import __version__
-from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, nearest, parse_dsn, split_secrets
+from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, is_port, nearest, parse_dsn, split_secrets
 from dbops.connection.service_file import read_service
 from dbops.errors import NoTargetError, UsageError
 from dbops.secrets import remember
@@ -234,7 +234,7 @@ def _complete(found: dict[str, tuple[str, str]], environ: Mapping[str, str]) -> 
                 hint="correct or remove it",
             )
     port, port_origin = found.setdefault("port", (DEFAULT_PORT, "default"))
-    if not all(one == "" or (one.isascii() and one.isdigit() and 1 <= int(one) <= 65535) for one in port.split(",")):
+    if not all(one == "" or is_port(one) for one in port.split(",")):
         raise UsageError(f"the port from {port_origin} is not a number from 1 to 65535", hint="PostgreSQL's is 5432")
     if "host" not in found and "hostaddr" not in found:
         found["host"] = (_socket_directory(port), "default")
