@@ -78,14 +78,14 @@ def _as_part(code: int) -> int:
 
 def _reasons_to_fail(report: Report, error: BaseException | None) -> Iterator[bool]:
     yield error_code(error) in {ExitCode.FAIL, ExitCode.EVIDENCE_BROKEN}
-    yield from (_check_fails(check, report.fail_on) for check in report.checks)
+    yield from (check_fails(check, report.fail_on) for check in report.checks)
     yield from (objective.status is ObjectiveStatus.MISSED for objective in report.objectives)
     yield report.restorability is Verdict.FAIL
     yield from (step.status is Verdict.FAIL for step in report.steps)
     yield from (sub.verdict is Verdict.FAIL for sub in report.reports)
 
 
-def _check_fails(check: Check, fail_on: Severity) -> bool:
+def check_fails(check: Check, fail_on: Severity) -> bool:
     """Tell whether a check counts against the run: by its findings, or by its status when it has none to show."""
     if not check.findings:
         return check.status is CheckStatus.FAIL

@@ -27,7 +27,7 @@ _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "bl
 def print_findings(page: Page, report: Report, view: View) -> None:
     """Print the findings of one report (not of the reports inside it)."""
     found = [finding for check in report.checks for finding in check.findings]
-    standing = _sorted(finding for finding in found if finding.waived is None)
+    standing = gravest_first(finding for finding in found if finding.waived is None)
     shown = standing if view.verbose else standing[:_SHOWN]
     titles = {check.check: check.title for check in report.checks}
     for rule, group in groupby(shown, key=lambda finding: finding.rule):
@@ -36,7 +36,7 @@ def print_findings(page: Page, report: Report, view: View) -> None:
     _print_waived(page, [finding for finding in found if finding.waived is not None])
 
 
-def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
     """Keep a rule's findings together; the rule with the gravest finding first, then by name."""
     listed = list(findings)
     gravest: dict[str, int] = {}

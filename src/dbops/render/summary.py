@@ -25,7 +25,7 @@ def print_verdict(page: Page, report: Report, view: View) -> None:
     page.blank()
     page.paragraph(
         (report.verdict.upper(), _STYLES[report.verdict]),
-        f"  {'; '.join(_grounds(report))} (exit {report.exit_code}, {duration(report.duration_ms)})",
+        f"  {'; '.join(grounds(report))} (exit {report.exit_code}, {duration(report.duration_ms)})",
         hang=2,
     )
     if view.quiet:
@@ -47,7 +47,7 @@ def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
     return checks, objectives
 
 
-def _grounds(report: Report) -> Iterator[str]:
+def grounds(report: Report) -> Iterator[str]:
     """Yield what the verdict rests on, the worst first."""
     checks, objectives = _everything(report)
     if report.problem is not None:
