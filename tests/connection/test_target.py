@@ -150,6 +150,7 @@ def test_a_malformed_string_is_refused_without_a_word_of_it(url: str) -> None:
     said = f"{error.message} {error.hint} {error!r} {error.__cause__!r}"
     assert "--database-url" in error.message
     assert CANARY not in said
+    assert redact(error.hint or "") == error.hint
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE_NAME = re.compile(r"\A[A-Za-z_]{1,40}\Z")
 
 _FORM = "write postgresql://user@host:5432/database, with the password in PGPASSWORD or a passfile"
-_ENCODE = "percent-encode the special characters of user and password: @ is %40, / is %2F, : is %3A, % is %25"
+_ENCODE = "percent-encode the special characters of user and password, writing @ as %40, / as %2F, : as %3A, % as %25"
 
 
 @dataclass(frozen=True, slots=True)
