@@ -1,0 +1,54 @@
+-- case: one tenant table among others was forgotten
+-- finds: public.visit
+create table clinic (org_id bigint, id bigint, primary key (org_id, id));
+alter table clinic enable row level security;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+
+-- case: configured columns
+-- finds: public.visit
+-- policy: [tenancy]
+-- policy: columns = ["tenant", "Org"]
+create table visit (id bigint primary key, "Org" uuid);
+create table listing (id bigint primary key, org_id bigint);
+
+-- case: policies without effect
+-- finds: public.visit
+-- says: its 1 policies have no effect
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy own on visit using (org_id = 1);
+
+-- case: a pack means tenants
+-- finds: public.visit
+-- policy: [audit]
+-- policy: packs = ["erp"]
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+
+-- case: nobody speaks of tenants
+-- finds: skip
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+
+-- case: everywhere enabled
+-- finds: 0
+-- policy: [tenancy]
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+alter table visit enable row level security;
+create table currency (code text primary key);
+
+-- case (near miss): exempt, with a reason
+-- finds: 0
+-- policy: [tenancy]
+-- policy: exempt = [{ table = "visit", reason = "read by a nightly job only" }]
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+
+-- case (near miss): partitions and views are judged elsewhere
+-- finds: 0
+-- policy: [tenancy]
+create table visit (org_id bigint, id bigint, at date) partition by range (at);
+create table visit_late partition of visit for values from ('2024-01-01') to ('2030-01-01');
+alter table visit enable row level security;
+create view looking as select org_id from visit;
+
+-- case (near miss): a column that merely sounds like one
+-- finds: 0
+-- policy: [tenancy]
+create table visit (id bigint primary key, "Org_Id" bigint, org_id_old bigint);
