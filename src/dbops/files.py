@@ -217,6 +217,16 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def keeping(path: Path, *, error: type[DbopsError] = EvidenceNotKeptError) -> Iterator[None]:
+    """Turn errors of the system inside into `error`, which names `path`, or the file the system named."""
+    try:
+        yield
+    except OSError as cause:
+        named = path if cause.filename is None else path.__class__(os.fsdecode(cause.filename))
+        raise _not_kept(error, named, cause) from cause
+
+
 def sync_directory(path: Path) -> None:
     """Make created, renamed and removed names in a directory durable; OSError when that fails."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
