@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbops import __version__
-from dbops.cli import audit, backup, config, doctor, drill, init, suite
+from dbops.cli import audit, backup, config, demo, doctor, drill, init, suite
 from dbops.cli.options import command
 from dbops.errors import ExitCode
 
@@ -72,6 +72,7 @@ def command_named(words: Sequence[str]) -> str:
     return " ".join(found) or "dbops"
 
 
+command(app, "demo", demo.DemoOptions)(demo.demo)
 command(app, "audit", audit.AuditOptions)(audit.audit)
 app.add_typer(backup.app, name="backup")
 command(app, "drill", drill.DrillOptions)(drill.drill)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # What a shell reports for a reader that went away: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
+_INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -57,13 +58,20 @@ def answer(invocation: Invocation, app: typer.Typer) -> int:
         outcome = typer.main.get_command(app).main(
             args=list(invocation.words), prog_name="dbops", standalone_mode=False, obj=invocation
         )
-        return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else int(outcome or 0)
+        return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else _uninterrupted(int(outcome or 0))
     except BrokenPipeError:
         return _hang_up()
     except SystemExit as leaving:  # Typer met a broken pipe
         return int(leaving.code or 0)
     except BaseException as error:  # noqa: BLE001  (the one boundary: everything becomes an exit code here)
         return _deliver_failure(invocation, error)
+
+
+def _uninterrupted(code: int) -> int:
+    """Return the exit code of a command without a report; Typer makes one of Ctrl-C, and that is undone."""
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def _deliver(outcome: Outcome, invocation: Invocation) -> int:
@@ -73,6 +81,8 @@ def _deliver(outcome: Outcome, invocation: Invocation) -> int:
     _print_report(outcome, options)
     for error in unwritten:
         explain(invocation, error.message, error.hint)
+    if outcome.linger is not None:
+        outcome.linger()
     return int(unwritten[0].exit_code if unwritten else outcome.report.exit_code)
 
 
@@ -80,7 +90,7 @@ def _write_files(outcome: Outcome, options: OutputOptions) -> Iterator[DbopsErro
     """Write each --output file; yield what went wrong, so that the rest is still written."""
     for path in options.output or ():
         text = io.StringIO()
-        _render(outcome, format_of(path), text, options.view(outcome.kept, problem=True))
+        _render(outcome, format_of(path), text, options.view(outcome, problem=True))
         try:
             _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
         except DbopsError as error:
@@ -98,7 +108,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = False) -> None:
     try:
-        _render(outcome, options.chosen_format(), sys.stdout, options.view(outcome.kept, problem=problem))
+        _render(outcome, options.chosen_format(), sys.stdout, options.view(outcome, problem=problem))
         sys.stdout.flush()
     except BrokenPipeError:
         raise

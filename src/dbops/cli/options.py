@@ -32,12 +32,15 @@ OutputFiles = list[Path] | None
 class Outcome:
     """What a command hands to the boundary: its report, and the file that keeps it as evidence, if one does.
 
-    `listing` is what people read instead of the report, for commands that answer with a list.
+    `listing` is what people read instead of the report, for commands that answer with a list. `also` are reports that
+    people see before it. `linger` is called when everything has been delivered.
     """
 
     report: Report
     kept: Path | None = None
     listing: tuple[str, ...] | None = None
+    also: tuple[Report, ...] = ()
+    linger: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +84,15 @@ class OutputOptions:
                 message = f"--output {path}: there is no directory {path.absolute().parent}"
                 raise UsageError(message, hint="create the directory, or name another file")
 
-    def view(self, kept: Path | None, *, problem: bool) -> View:
-        """Return what the reader wants to see of a report that is kept as `kept`; `problem`: with what went wrong."""
+    def view(self, outcome: Outcome, *, problem: bool) -> View:
+        """Return what the reader wants to see of an outcome; `problem`: with what went wrong."""
         return View(
             verbose=self.verbose,
             quiet=self.quiet,
             color=not self.no_color,
             problem=problem,
-            kept=kept,
+            kept=outcome.kept,
+            also=outcome.also,
             again=_again(self),
         )
 

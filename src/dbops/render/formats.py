@@ -33,7 +33,8 @@ class View:
     """What the reader wants to see; it changes what is shown, never what was found.
 
     `kept` is the file that holds this report as evidence. `problem` is off when the message goes to stderr instead.
-    `again` is what the next command needs in order to reach the same database, " --service=erp".
+    `also` are reports to show before this one. `again` is what the next command needs in order to reach the same
+    database, " --service=erp".
     """
 
     verbose: bool = False
@@ -41,6 +42,7 @@ class View:
     color: bool = True
     problem: bool = True
     kept: Path | None = None
+    also: tuple[Report, ...] = ()
     again: str = ""
 
 

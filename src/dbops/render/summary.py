@@ -92,6 +92,7 @@ _AFTER_PASS = {
     "backup": "dbops drill --depth restore{again}",
     "suite": "run it every night: dbops suite{again} --json, and keep the evidence file with the change ticket",
     "demo": "dbops suite --database-url=URL, on a database of your own",
+    "demo --broken": "dbops audit --database-url=URL, on a database of your own",
     "doctor": "dbops audit{again}",
 }
 

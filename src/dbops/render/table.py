@@ -33,10 +33,11 @@ def render_table(report: Report, stream: TextIO, view: View) -> None:
     page = Page(stream, color=view.color)
     if not view.quiet:
         _print_header(page, report)
-    for part in report.reports:
+    parts = (*view.also, *report.reports)
+    for part in parts:
         page.heading(f"{clean(part.command)}: {part.verdict}")
         _print_body(page, part, view, problem=True)
-    if report.reports:
+    if parts:
         page.heading(clean(report.command))
     _print_body(page, _without_repetition(report), view, problem=view.problem)
     print_verdict(page, report, view)

@@ -1,0 +1,70 @@
+"""`dbops demo`: everything at work on a throw-away PostgreSQL, nothing of the user's touched."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbops.cli.options import Outcome, RunOptions
+
+if TYPE_CHECKING:
+    from dbops.demo.server import DemoServer
+    from dbops.model import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(RunOptions):
+    """Which demo."""
+
+    broken: Annotated[bool, typer.Option("--broken", help="Plant defects, and show that the audit finds each.")] = False
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server up until Ctrl-C, and print the psql line.")] = (
+        False
+    )
+
+
+def demo(options: DemoOptions) -> Outcome:
+    """Run everything on a throw-away PostgreSQL with a demo ERP.
+
+    A backup is made, restored into a second throw-away server and compared; the schema is audited. No database of
+    yours is touched; what stays is the evidence.
+    """
+    from dbops.cli.running import recorded, settings_of
+    from dbops.demo.run import AUDIT_FOLDER, SUITE_FOLDER, Demo
+
+    command, folder = ("demo --broken", AUDIT_FOLDER) if options.broken else ("demo", SUITE_FOLDER)
+    settings = settings_of(options)
+    with contextlib.ExitStack() as stack:
+        backups = Path(stack.enter_context(TemporaryDirectory(prefix="dbops-demo-")))
+        running = stack.enter_context(Demo(backups))
+        with recorded(options, settings, command, folder) as (run, progress):
+            running.perform(run, broken=options.broken, progress=progress)
+        linger = partial(_stay, running.server, stack.pop_all()) if options.keep else None
+    return Outcome(run.report, run.report_path, also=_audits(run.report, run.report_path), linger=linger)
+
+
+def _audits(report: Report, kept: Path) -> tuple[Report, ...]:
+    """Return the audit that a broken demo keeps beside its report: it fails, and the demo passes because of that."""
+    from dbops.model import Report
+
+    parts = {part.run_id for part in report.reports}
+    found = [kept.parent / artifact.path for artifact in report.artifacts if Path(artifact.path).suffix == ".json"]
+    audits = [Report.model_validate_json(path.read_bytes()) for path in found if path.parent == kept.parent]
+    return tuple(audit for audit in audits if audit.run_id not in parts)
+
+
+def _stay(server: DemoServer | None, stack: contextlib.ExitStack) -> None:
+    """Keep the server up until a signal ends the process, which is what was asked for, not an error."""
+    import signal
+
+    from dbops.errors import StoppedError
+
+    with stack, contextlib.suppress(StoppedError, KeyboardInterrupt):
+        if server is not None:
+            typer.echo(f"the server stays up until Ctrl-C; look around with:\n  {server.psql}", err=True)
+            signal.pause()

@@ -1,0 +1,223 @@
+"""Every ending is one report, one message and one exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from dbops import __version__
+from dbops.cli.boundary import Invocation, answer
+from dbops.cli.options import CommonOptions, Outcome, command
+from dbops.errors import ConnectionFailedError, DamageError, StoppedError
+from dbops.secrets import remember
+
+if TYPE_CHECKING:
+    from conftest import Dbops
+
+HEAVY = ("psycopg", "pydantic_settings", "jinja2", "cryptography", "rich")
+
+
+def test_the_version_is_printed(dbops: Dbops) -> None:
+    answered = dbops("--version")
+    assert (0, f"dbops {__version__}\n", "") == (answered.code, answered.out, answered.err)
+
+
+def test_no_command_prints_the_help_and_exits_2(dbops: Dbops) -> None:
+    answered = dbops()
+    assert 2 == answered.code
+    assert "" == answered.out
+    assert "Usage: dbops" in answered.err
+
+
+def loaded_by(*words: str) -> str:
+    """Return which of the heavy modules a command line loads."""
+    code = (
+        "import sys; from dbops.__main__ import main; assert main(sys.argv[1:]) == 0;"
+        f"print([name for name in {(*HEAVY, 'pydantic')!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "Usage: dbops" in done.stdout
+    return done.stderr.strip()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert "[]" == loaded_by("--help")
+
+
+@pytest.mark.parametrize("command_name", ["audit", "backup", "drill", "suite", "demo", "doctor", "init", "config"])
+def test_help_of_a_command_loads_nothing_heavy(command_name: str) -> None:
+    # Typer itself loads pydantic for the options of a command.
+    assert loaded_by(command_name, "--help") in {"[]", "['pydantic']"}
+
+
+def test_help_in_a_ci_log_has_no_escape_sequences() -> None:
+    environment = {**os.environ, "GITHUB_ACTIONS": "true", "FORCE_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "dbops", "audit", "--help"], capture_output=True, env=environment, check=True
+    )
+    assert b"\x1b" not in done.stdout
+
+
+def test_an_unknown_command_names_the_nearest(dbops: Dbops) -> None:
+    answered = dbops("adit")
+    assert 2 == answered.code
+    assert "No such command 'adit'. Did you mean 'audit'?" in answered.err
+
+
+def test_an_unknown_option_names_the_nearest(dbops: Dbops) -> None:
+    answered = dbops("audit", "--databse-url=postgresql://u:s3cr3t-word@h/d")
+    assert 2 == answered.code
+    assert "did you mean --database-url?" in answered.err
+    assert "s3cr3t-word" not in answered.out + answered.err
+
+
+def test_an_unknown_option_with_json_is_one_report(dbops: Dbops) -> None:
+    answered = dbops("audit", "--json", "--nope")
+    assert 2 == answered.code
+    assert ("audit", "inconclusive", 2) == tuple(answered.report[name] for name in ("command", "verdict", "exitCode"))
+    assert "No such option: --nope" in answered.report["problem"]["message"]
+
+
+def test_the_name_of_a_subcommand_stands_in_the_report_of_its_failure(dbops: Dbops) -> None:
+    assert "config show" == dbops("config", "show", "--format", "json", "--nope").report["command"]
+
+
+def test_a_format_that_a_command_cannot_render_exits_2(dbops: Dbops) -> None:
+    answered = dbops("audit", "--format", "sarif")
+    assert 2 == answered.code
+    assert "'sarif'" in answered.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--json", "--format", "table"], "contradict"),
+        (["--quiet", "--verbose"], "contradict"),
+        (["--output", "report.doc"], "'.doc'"),
+        (["--output", "nowhere/report.json"], "there is no directory"),
+    ],
+)
+def test_options_that_do_not_go_together_exit_2(dbops: Dbops, words: list[str], said: str) -> None:
+    answered = dbops("audit", *words)
+    assert 2 == answered.code
+    assert said in answered.err
+
+
+def ended_by(error: BaseException, *words: str) -> int:
+    """Answer for a command that ends with `error`."""
+    app = typer.Typer(rich_markup_mode=None)
+
+    @app.callback()
+    def root() -> None: ...
+
+    @command(app, "fall", CommonOptions)
+    def fall(options: CommonOptions) -> Outcome:
+        raise error
+
+    return answer(Invocation(["fall", *words], "fall"), app)
+
+
+def test_a_bug_exits_70_with_a_short_message(capsys: pytest.CaptureFixture[str], bare_environment: Path) -> None:
+    remember("hunter2-canary")
+    assert 70 == ended_by(KeyError("hunter2-canary"))
+    out, err = capsys.readouterr()
+    assert "" == out
+    assert "internal error: KeyError" in err
+    assert "DBOPS_DEBUG=1" in err
+    assert "Traceback" not in err
+    assert "hunter2-canary" not in err
+
+
+def test_a_bug_shows_its_traceback_when_asked_and_no_secret(
+    capsys: pytest.CaptureFixture[str], bare_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBOPS_DEBUG", "1")
+    remember("hunter2-canary")
+    assert 70 == ended_by(ValueError("password is hunter2-canary"), "--json")
+    out, err = capsys.readouterr()
+    assert 70 == json.loads(out)["exitCode"]
+    assert "Traceback" in err
+    assert "hunter2-canary" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectionFailedError("no", hint="start it"), 3),
+        (DamageError("broken"), 1),
+        (StoppedError(15), 143),
+        (KeyboardInterrupt(), 130),
+        (typer.Abort(), 130),
+        (RuntimeError("x"), 70),
+    ],
+)
+def test_each_ending_has_its_exit_code_and_one_report(
+    capsys: pytest.CaptureFixture[str], bare_environment: Path, error: BaseException, code: int
+) -> None:
+    assert code == ended_by(error, "--json")
+    out, err = capsys.readouterr()
+    assert code == json.loads(out)["exitCode"]
+    assert err.startswith("dbops fall: ")
+
+
+def test_hostile_text_in_a_message_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], bare_environment: Path
+) -> None:
+    ended_by(ConnectionFailedError("no role \x1b]0;owned\x07 [bold red]x[/]\u202e", hint="\x1b[2Jrun this"))
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert "\x07" not in err
+    assert "\u202e" not in err
+    assert "[bold red]x[/]" in err
+
+
+def test_a_report_goes_to_every_file_asked_for_even_when_the_command_fails(
+    capsys: pytest.CaptureFixture[str], bare_environment: Path
+) -> None:
+    ended_by(ConnectionFailedError("nobody there"), "--output", "a.json", "--output", "b.txt")
+    assert "nobody there" == json.loads((bare_environment / "a.json").read_text())["problem"]["message"]
+    assert "nobody there" in (bare_environment / "b.txt").read_text()
+    assert "" == capsys.readouterr().out
+
+
+def run_child(code: str, **streams: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], check=False, text=True, **streams)  # type: ignore[call-overload]
+
+
+def test_a_reader_that_went_away_ends_it_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run_child(
+        "import sys; from dbops.__main__ import main; sys.exit(main(['audit', '--json', '--nope']))",
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert 2 == done.returncode
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = run_child(
+            "import sys; from dbops.__main__ import main; sys.exit(main(['config', 'show']))",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=bare_environment,
+        )
+    assert 5 == done.returncode
+    assert "standard output cannot be written to" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
+    done = subprocess.run(["/bin/sh", "-c", f"{sys.executable} -m dbops audit --nope >&- 2>&-"], check=False)
+    assert 2 == done.returncode
