@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dbops.render.terminal import Page
 
 _SHOWN = 12
+_HOW_TO_WAIVE = (
+    "to accept one for a while: [[audit.waive]] in dbops.toml, with its rule and object, and a reason, an owner and the"
+    " day it expires"
+)
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
@@ -31,8 +35,12 @@ def print_findings(page: Page, report: Report, view: View) -> None:
     shown = standing if view.verbose else standing[:_SHOWN]
     titles = {check.check: check.title for check in report.checks}
     for rule, group in groupby(shown, key=lambda finding: finding.rule):
-        _print_rule(page, rule, titles.get(rule, ""), list(group), sum(finding.rule == rule for finding in standing))
+        total = sum(finding.rule == rule for finding in standing)
+        _print_rule(page, titles.get(rule, ""), list(group), total, view)
     _print_rest(page, standing[len(shown) :], report.command)
+    if standing and report.command == "audit" and not view.quiet:
+        page.blank()
+        page.paragraph((_HOW_TO_WAIVE, "dim"), indent=2, hang=2)
     _print_waived(page, [finding for finding in found if finding.waived is not None])
 
 
@@ -45,27 +53,33 @@ def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(listed, key=lambda f: (-gravest[f.rule], f.rule, -f.severity.rank, f.object))
 
 
-def _print_rule(page: Page, rule: str, title: str, findings: Sequence[Finding], total: int) -> None:
+def _print_rule(page: Page, title: str, findings: Sequence[Finding], total: int, view: View) -> None:
     severity = max((finding.severity for finding in findings), key=lambda severity: severity.rank)
     style = _STYLES[severity]
     page.blank()
     page.paragraph(
         (f"{page.glyphs.failed if severity is Severity.ERROR else page.glyphs.warned} ", style),
-        (clean(rule), f"bold {style}"),
+        (clean(findings[0].rule), f"bold {style}"),
         (f"  {severity}", style),
         f"  {counted(total, 'finding')}",
         f"  {clean(title)}" if title else "",
         hang=2,
     )
-    reasons = {finding.why for finding in findings}
-    if len(reasons) == 1:
-        page.paragraph(clean(reasons.pop()), indent=2)
+    shared = len({finding.why for finding in findings}) == 1
+    if shared:
+        page.paragraph(clean(findings[0].why), indent=2)
     for finding in findings:
-        _print_finding(page, finding, show_why=bool(reasons), show_severity=finding.severity is not severity)
+        page.blank()
+        _print_object(page, finding, show_severity=finding.severity is not severity)
+        if not shared:
+            page.paragraph(clean(finding.why), indent=4)
+        _print_statement(page, "look", finding.verify)
+        _print_statement(page, "fix", finding.fix, finding.locks)
+        if view.verbose or "drop " in (finding.fix or ""):
+            _print_statement(page, "undo", finding.undo)
 
 
-def _print_finding(page: Page, finding: Finding, *, show_why: bool, show_severity: bool) -> None:
-    page.blank()
+def _print_object(page: Page, finding: Finding, *, show_severity: bool) -> None:
     page.paragraph(
         (clean(finding.object), "bold"),
         (f"  {finding.severity}", _STYLES[finding.severity]) if show_severity else "",
@@ -74,20 +88,19 @@ def _print_finding(page: Page, finding: Finding, *, show_why: bool, show_severit
         hang=2,
     )
     page.paragraph(clean(finding.detail), indent=4)
-    if show_why:
-        page.paragraph(clean(finding.why), indent=4)
-    _print_statement(page, "look", finding.verify)
-    _print_statement(page, "fix", finding.fix, finding.locks)
-    _print_statement(page, "undo", finding.undo)
 
 
 def _print_statement(page: Page, label: str, statement: str | None, locks: str | None = None) -> None:
-    if statement:
-        page.paragraph((f"{label}:", "bold"), f"  -- {clean(locks)}" if locks else "", indent=4, hang=6)
-        if statement.rstrip().endswith(";"):
-            page.sql(statement, indent=6)
-        else:
-            page.remedy(statement, indent=6)
+    """Print what to run; a remark on its locks is a comment, so that all of it can be pasted together."""
+    if not statement:
+        return
+    page.line("    ", (f"{label}:", "bold"))
+    if not statement.rstrip().endswith(";"):
+        page.remedy(statement, indent=6)
+        return
+    if locks:
+        page.paragraph((clean(locks), "dim"), indent=6, lead="-- ")
+    page.sql(statement, indent=6)
 
 
 def _print_rest(page: Page, rest: Sequence[Finding], command: str) -> None:

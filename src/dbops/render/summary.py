@@ -78,6 +78,9 @@ def _of_objectives(objectives: list[Objective]) -> Iterator[str]:
 
 
 def _of_checks(checks: list[Check]) -> Iterator[str]:
+    if len(checks) == 1 and checks[0].title:
+        yield clean(checks[0].title)
+        return
     statuses = Counter(check.status for check in checks)
     if statuses[CheckStatus.ERROR]:
         yield f"{statuses[CheckStatus.ERROR]} could not be checked"

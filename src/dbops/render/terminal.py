@@ -120,13 +120,13 @@ class Page:
             self._print(Text())
         self._blank = True
 
-    def paragraph(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
-        """Print text wrapped to the width, `indent` columns in, continuation lines `hang` further."""
+    def paragraph(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0, lead: str = "") -> None:
+        """Print text wrapped to the width: `indent` columns in, further lines `hang` more, each behind `lead`."""
         text = Text.assemble(*parts)
-        lines = text.wrap(self._console, max(_NARROWEST // 2, self.width - indent - hang))
+        lines = text.wrap(self._console, max(_NARROWEST // 2, self.width - indent - hang - len(lead)))
         for number, wrapped in enumerate(lines):
             wrapped.rstrip()
-            self._print(Text(" " * (indent + (hang if number else 0))) + wrapped)
+            self._print(Text(" " * (indent + (hang if number else 0)) + lead) + wrapped)
 
     def sql(self, statement: str, *, indent: int) -> None:
         """Print SQL to be copied: never wrapped, no frame; line breaks and tabs kept, the rest escaped."""
