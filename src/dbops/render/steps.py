@@ -40,11 +40,12 @@ def print_steps(page: Page, steps: Sequence[Step]) -> None:
         sign = {Verdict.PASS: page.glyphs.passed, Verdict.FAIL: page.glyphs.failed}.get(row.status, page.glyphs.unsure)
         indent = "  " * row.depth
         label = row.label.ljust(width - len(indent))
+        fits = width + 15 + len(row.words) <= page.width
         page.line(
             f"  {indent}",
             (f"{sign} ", _STYLES[row.status]),
             f"{label}  {duration(row.duration_ms):>9}",
-            (row.words, "dim"),
+            (row.words if fits else "", "dim"),
         )
 
 
