@@ -1,7 +1,7 @@
 """Every error dbops raises on purpose, and the exit code each one becomes.
 
 A message says what was looked for and where; a hint says what to type next. Neither may hold a secret: callers redact
-text of foreign origin (libpq, programs) before it gets here. Exit codes are stable API, see `docs/exit-codes.md`.
+text of foreign origin (libpq, programs) before it gets here. Exit codes are stable API; the README lists them.
 """
 
 from __future__ import annotations
