@@ -15,8 +15,10 @@ from dbops.connection.server import ScratchServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from dbops.connection.target import Target
+    from dbops.storage.local import LocalStore, StoredBackup
 
     RunSql = Callable[[Target, str], list[tuple[Any, ...]]]
 
@@ -100,3 +102,28 @@ def run_sql() -> RunSql:
             return cursor.fetchall() if cursor.description else []
 
     return execute
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """An empty backup store."""
+    from dbops.storage.local import LocalStore
+
+    return LocalStore.open(tmp_path / "backups")
+
+
+@pytest.fixture
+def back_up(store: LocalStore, tmp_path: Path) -> Callable[..., StoredBackup]:
+    """Back a target up into `store`, with `options` if given; returns what was published."""
+    from dbops.backup.create import create_backup
+    from dbops.backup.options import BackupOptions
+    from dbops.evidence.run import Run
+
+    def make(target: Target, options: BackupOptions | None = None) -> StoredBackup:
+        with Run.start("backup", tmp_path / "logs", "backup") as run:
+            manifest = create_backup(target, store, run, options=options or BackupOptions())
+        stored = store.newest(manifest.source.system_identifier, manifest.source.database)
+        assert stored is not None
+        return stored
+
+    return make

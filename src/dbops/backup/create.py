@@ -39,6 +39,7 @@ from dbops.secrets import redact
 from dbops.storage.local import DUMP, INVENTORY, LISTING, ROLES, database_key
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -257,7 +258,8 @@ class _Making:
         files = {suffix: self._sealed(path, suffix) for suffix, path in partials.items()}
         manifest = BackupManifest(
             id=self.run.run_id,
-            snapshot_at=self.ready.facts.snapshot_at,
+            # Cut, not rounded: what a manifest keeps may not be later than the snapshot.
+            snapshot_at=_to_milliseconds(self.ready.facts.snapshot_at),
             published_at=utc_now(),
             source=as_source_info(self.session, self.ready.facts),
             artifact=BackupArtifact(files=(files[DUMP],), format="custom", codec=_codec(partials[LISTING])),
@@ -339,6 +341,10 @@ def _codec(listing: Path) -> str:
     if value in {"0", "none"}:
         return "none"
     return "gzip" if re.fullmatch(r"-?\d+", value) else value or "unknown"
+
+
+def _to_milliseconds(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _fill(path: Path, data: bytes) -> None:

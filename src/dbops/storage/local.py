@@ -21,6 +21,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
@@ -30,6 +31,7 @@ from dbops.files import locked, secure_directory, sha256_of, sync_directory, wri
 from dbops.model import BackupFile, BackupManifest
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -188,29 +190,35 @@ class LocalStore:
 
         Raises DamageError when a manifest of that database, newer than any other, cannot be read.
         """
-        key = database_key(system_identifier, database)
-        paths = [path for path in self._manifests() if path.name.startswith(f"{key}-")]
-        for path in sorted(paths, key=lambda one: one.name, reverse=True):
-            stored = _read(path)
-            if isinstance(stored, Unusable):
-                raise DamageError(
-                    f"the newest backup of {database!r} cannot be read: {stored.path}: {stored.reason}",
-                    hint="make another with: dbops backup; then move the damaged one's files away",
-                )
-            source = stored.manifest.source
-            if (source.system_identifier, source.database) == (system_identifier, database):
-                return stored
+        prefix = f"{database_key(system_identifier, database)}-"
+        paths = [path for path in self._manifests() if path.name.startswith(prefix)]
+        # A name holds the second its run began in. Runs of one database follow each other, so only the manifests of the
+        # last second need to be read; which of those is the newest, they say themselves.
+        for _, group in groupby(sorted(paths, key=_second, reverse=True), key=_second):
+            found = [self._intact(path, database) for path in group]
+            wanted = [one for one in found if _identity(one) == (system_identifier, database)]
+            if wanted:
+                return max(wanted, key=_moment)
         return None
+
+    def _intact(self, path: Path, database: str) -> StoredBackup:
+        stored = _read(path)
+        if isinstance(stored, Unusable):
+            raise DamageError(
+                f"the newest backup of {database!r} cannot be read: {stored.path}: {stored.reason}",
+                hint="make another with: dbops backup; then move the damaged one's files away",
+            )
+        return stored
 
     def history(self, system_identifier: str, database: str) -> tuple[StoredBackup, ...]:
         """Return the backups of one database, oldest first."""
         wanted = (system_identifier, database)
         found = (one for one in self.backups() if _identity(one) == wanted)
-        return tuple(sorted(found, key=lambda one: one.manifest.snapshot_at))
+        return tuple(sorted(found, key=_moment))
 
     def _readable(self) -> tuple[StoredBackup, ...]:
         found = [stored for path in self._manifests() if isinstance(stored := _read(path), StoredBackup)]
-        return tuple(sorted(found, key=lambda one: (one.manifest.snapshot_at, one.manifest.id), reverse=True))
+        return tuple(sorted(found, key=_moment, reverse=True))
 
     def _manifests(self) -> list[Path]:
         found = (path for path in self.directory.iterdir() if path.name.endswith(MANIFEST))
@@ -288,6 +296,15 @@ def _misses(stored: StoredBackup) -> str | None:
 
 def _identity(stored: StoredBackup) -> tuple[str, str]:
     return stored.manifest.source.system_identifier, stored.manifest.source.database
+
+
+def _moment(stored: StoredBackup) -> tuple[dt.datetime, str]:
+    return stored.manifest.snapshot_at, stored.manifest.id
+
+
+def _second(path: Path) -> str:
+    matched = _FILE.fullmatch(path.name)
+    return matched["run"].partition("-")[0] if matched else ""
 
 
 def _described(name: str, data: bytes) -> BackupFile:
