@@ -86,6 +86,8 @@ def write_new(path: Path, data: bytes, mode: int = 0o600, *, error: type[DbopsEr
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         try:
+            if mode & 0o077:  # meant for others too, and the umask of dbops takes that away
+                os.fchmod(descriptor, mode)
             _write_all(descriptor, data)
             os.fsync(descriptor)
         except BaseException:

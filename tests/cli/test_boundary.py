@@ -89,10 +89,26 @@ def test_the_name_of_a_subcommand_stands_in_the_report_of_its_failure(dbops: Dbo
     assert "config show" == dbops("config", "show", "--format", "json", "--nope").report["command"]
 
 
-def test_a_format_that_a_command_cannot_render_exits_2(dbops: Dbops) -> None:
-    answered = dbops("audit", "--format", "sarif")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["config", "show", "--format", "junit"],
+        ["backup", "--format=sarif"],
+        ["backup", "--output", "report.sarif"],
+    ],
+)
+def test_a_format_that_a_command_cannot_render_exits_2(dbops: Dbops, words: list[str]) -> None:
+    answered = dbops(*words)
+    assert (2, "") == (answered.code, answered.out)
+    assert "this command has no result that can be shown as" in answered.err
+    assert [] == list(Path().glob("report.*"))
+
+
+def test_a_page_is_no_run_that_passed(dbops: Dbops) -> None:
+    answered = dbops("audit", "--explain", "fk-without-index", "--format", "sarif")
     assert 2 == answered.code
-    assert "'sarif'" in answered.err
+    assert "a list cannot be shown as 'sarif'" in answered.err
+    assert [2] == [run["invocations"][0]["exitCode"] for run in json.loads(answered.out)["runs"]]
 
 
 @pytest.mark.parametrize(

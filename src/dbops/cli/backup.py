@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -17,6 +17,7 @@ from dbops.cli.options import (
     command,
     group_command,
 )
+from dbops.render.formats import Format
 
 if TYPE_CHECKING:
     from dbops.storage.local import LocalStore
@@ -27,6 +28,9 @@ app = typer.Typer(rich_markup_mode=None)
 @dataclass(frozen=True, kw_only=True)
 class BackupOptions(ClientOptions, BackupDirOptions, TargetOptions):
     """What a backup needs to know."""
+
+    # A backup finds nothing that a line of a file could be blamed for.
+    formats: ClassVar[frozenset[Format]] = frozenset(Format) - {Format.SARIF}
 
     report_path: Annotated[
         Path | None,

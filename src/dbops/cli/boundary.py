@@ -12,14 +12,14 @@ import io
 import os
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from dbops.cli.options import Outcome, OutputOptions
 from dbops.errors import DbopsError, EvidenceNotKeptError, UsageError
-from dbops.render.formats import Format, format_of, render
+from dbops.render.formats import LISTABLE, Format, render
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # What a shell reports for a reader that went away: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
+# Metrics are read by a collector that runs as another user; they name no object of the database.
+_READABLE = {Format.PROMETHEUS: 0o644}
 _INTERRUPTED = 130
 
 
@@ -89,21 +91,30 @@ def _deliver(outcome: Outcome, invocation: Invocation) -> int:
 def _write_files(outcome: Outcome, options: OutputOptions) -> Iterator[DbopsError]:
     """Write each --output file; yield what went wrong, so that the rest is still written."""
     for path in options.output or ():
-        text = io.StringIO()
-        _render(outcome, format_of(path), text, options.view(outcome, problem=True))
+        text, chosen = io.StringIO(), options.file_format(path)
+        view = replace(options.view(outcome, problem=True), previous=_text_of(path))
         try:
-            _write(path, text.getvalue().encode("utf-8", "backslashreplace"))
+            _render(outcome, chosen, text, view)
+            _write(path, text.getvalue().encode("utf-8", "backslashreplace"), _READABLE.get(chosen, 0o600))
         except DbopsError as error:
             yield error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, mode: int) -> None:
     from dbops.files import write_atomically
 
     if path.exists() and not path.is_file():  # a pipe or a device: there is nothing to replace
         path.write_bytes(data)
     else:
-        write_atomically(path.absolute(), data)
+        write_atomically(path.absolute(), data, mode)
+
+
+def _text_of(path: Path) -> str:
+    """Return what a file holds that is about to be replaced, nothing where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = False) -> None:
@@ -119,9 +130,11 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
 
 
 def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> None:
-    if outcome.listing is None or chosen is not Format.TABLE:
+    if outcome.listing is None or chosen is Format.JSON:
         render(outcome.report, chosen, stream, view)
         return
+    if chosen not in LISTABLE:
+        raise UsageError(f"a list cannot be shown as {chosen.value!r}", hint=f"formats: {', '.join(sorted(LISTABLE))}")
     from dbops.render.terminal import clean
 
     stream.writelines(f"{clean(line)}\n" for line in outcome.listing)
@@ -138,7 +151,7 @@ def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
     try:
         for unwritten in _write_files(outcome, options):
             explain(invocation, unwritten.message, unwritten.hint)
-        if options.wants_json() or report.steps or report.checks or report.reports:
+        if options.wants_document() or report.steps or report.checks or report.reports:
             _print_report(outcome, options)
     except (OSError, DbopsError):
         _discard(sys.stdout)  # the message below is what is left to say

@@ -12,12 +12,12 @@ import inspect
 import itertools
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 import typer
 
 from dbops.errors import UsageError
-from dbops.render.formats import Format, View, format_of
+from dbops.render.formats import LISTABLE, Format, View, format_of
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -45,13 +45,17 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """How the result is shown."""
+    """How the result is shown, in one of the `formats` that the command can be shown in."""
+
+    formats: ClassVar[frozenset[Format]] = LISTABLE
 
     format: Annotated[Format | None, typer.Option(help="How to print the report; table unless --json.")] = None
     json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON report on stdout.")] = False
     output: Annotated[
         OutputFiles,
-        typer.Option(metavar="FILE", help="Also write the report to FILE (.json, .txt); may be repeated."),
+        typer.Option(
+            metavar="FILE", help="Also write the report to FILE, in the format of its extension; may be repeated."
+        ),
     ] = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print findings and the verdict only.")] = (
         False
@@ -62,15 +66,28 @@ class OutputOptions:
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR=1).")] = False
 
     def chosen_format(self) -> Format:
-        """Return the format for stdout; UsageError where two options contradict each other."""
+        """Return the format for stdout; UsageError for one the command has not, or options that contradict."""
         if self.json and self.format not in {None, Format.JSON}:
             message = f"--json and --format {self.format} contradict each other"
             raise UsageError(message, hint="leave one of them out; --output FILE writes a second format to a file")
-        return Format.JSON if self.json else self.format or Format.TABLE
+        chosen = Format.JSON if self.json else self.format or Format.TABLE
+        self._check_has(chosen, f"--format {chosen}")
+        return chosen
 
-    def wants_json(self) -> bool:
+    def file_format(self, path: Path) -> Format:
+        """Return the format for an --output file; UsageError for one the command has not."""
+        chosen = format_of(path)
+        self._check_has(chosen, f"--output {path}")
+        return chosen
+
+    def _check_has(self, chosen: Format, given: str) -> None:
+        if chosen not in self.formats:
+            message = f"{given}: this command has no result that can be shown as {chosen.value!r}"
+            raise UsageError(message, hint=f"its formats: {', '.join(one for one in Format if one in self.formats)}")
+
+    def wants_document(self) -> bool:
         """Tell whether stdout is for a program; never raises, unlike `chosen_format`."""
-        return self.json or self.format is Format.JSON
+        return self.json or self.format not in {None, Format.TABLE}
 
     def check(self) -> None:
         """Raise UsageError for options that do not go together, before anything is touched."""
@@ -79,7 +96,7 @@ class OutputOptions:
             message = "--quiet and --verbose contradict each other"
             raise UsageError(message, hint="leave one of them out")
         for path in self.output or ():
-            format_of(path)
+            self.file_format(path)
             if not path.absolute().parent.is_dir():
                 message = f"--output {path}: there is no directory {path.absolute().parent}"
                 raise UsageError(message, hint="create the directory, or name another file")
@@ -113,6 +130,8 @@ class CommonOptions(OutputOptions):
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(CommonOptions):
     """Options of every command whose run is kept as evidence."""
+
+    formats: ClassVar[frozenset[Format]] = frozenset(Format)
 
     strict: Annotated[
         bool, typer.Option("--strict", help="What was skipped or not measured leaves the run inconclusive.")
@@ -261,4 +280,4 @@ def _specific_first(kind: type[OutputOptions]) -> list[dataclasses.Field[Any]]:
     """Return the fields in the order of the classes that declare them, the most special class first."""
     by_name = {field.name: field for field in fields(kind)}
     declared = itertools.chain.from_iterable(vars(base).get("__annotations__", {}) for base in kind.__mro__)
-    return [by_name[name] for name in declared]
+    return [by_name[name] for name in declared if name in by_name]

@@ -23,9 +23,25 @@ class Format(enum.StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
+    PROMETHEUS = "prometheus"
 
 
-_BY_EXTENSION = {".txt": Format.TABLE, ".json": Format.JSON}
+# What a command that only lists or explains can print; the other formats are about a run and its verdict.
+LISTABLE = frozenset({Format.TABLE, Format.JSON})
+
+# Workflow commands mean something on stdout only, so no file is written in them.
+_BY_EXTENSION = {
+    ".txt": Format.TABLE,
+    ".json": Format.JSON,
+    ".sarif": Format.SARIF,
+    ".xml": Format.JUNIT,
+    ".md": Format.MARKDOWN,
+    ".prom": Format.PROMETHEUS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +60,7 @@ class View:
     kept: Path | None = None
     also: tuple[Report, ...] = ()
     again: str = ""
+    previous: str | None = None
 
 
 def format_of(path: Path) -> Format:
@@ -67,5 +84,25 @@ def render(report: Report, chosen: Format, stream: TextIO, view: View = View()) 
             from dbops.render.json import render_json
 
             render_json(report, stream)
+        case Format.SARIF:
+            from dbops.render.sarif import sarif_text
+
+            stream.write(sarif_text(report))
+        case Format.JUNIT:
+            from dbops.render.junit import junit_text
+
+            stream.write(junit_text(report))
+        case Format.GITHUB:
+            from dbops.render.github import github_text
+
+            stream.write(github_text(report))
+        case Format.MARKDOWN:
+            from dbops.render.markdown import markdown_text
+
+            stream.write(markdown_text(report))
+        case Format.PROMETHEUS:
+            from dbops.render.prometheus import prometheus_text
+
+            stream.write(prometheus_text(report, view.previous))
         case _:
             assert_never(chosen)

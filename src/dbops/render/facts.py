@@ -1,0 +1,72 @@
+"""What the formats for programs and tickets ask of a report, each answered once, so that they agree with each other.
+
+Whether something fails is judged as `evidence/judge.py` judges it: a format never turns red where the verdict is green.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbops.model import Verdict
+from dbops.render.findings import gravest_first
+from dbops.render.quantities import duration
+from dbops.render.summary import grounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.model import Check, Finding, Objective, Report, Step, Waiver
+
+
+def every_report(report: Report) -> Iterator[Report]:
+    """Yield a report, then the reports inside it, at any depth."""
+    yield report
+    for part in report.reports:
+        yield from every_report(part)
+
+
+def standing(report: Report) -> list[Finding]:
+    """Return the findings of one report that nobody accepted, the gravest rule first."""
+    return gravest_first(finding for check in report.checks for finding in check.findings if finding.waived is None)
+
+
+def own_objectives(report: Report) -> list[Objective]:
+    """Return the objectives of one report that it did not take over from a report inside it."""
+    taken = [objective for part in report.reports for objective in part.objectives]
+    return [objective for objective in report.objectives if objective not in taken]
+
+
+def own_not_tested(report: Report) -> list[str]:
+    """Return what one report says was not tested, without what a report inside it says."""
+    taken = {text for part in report.reports for text in part.not_tested}
+    return [text for text in report.not_tested if text not in taken]
+
+
+def broken_steps(report: Report) -> list[Step]:
+    """Return the steps that did not pass; none for a suite, whose steps are the reports inside it."""
+    return [] if report.reports else [step for step in report.steps if step.status is not Verdict.PASS]
+
+
+def why_undecided(check: Check) -> str:
+    """Return why a check was skipped or could not be carried out, and the remedy."""
+    return "; ".join(text for text in (check.reason, check.remedy) if text) or "no reason given"
+
+
+def accepted(waiver: Waiver) -> str:
+    """Return who accepted a finding, why, and until when."""
+    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
+
+
+def measured(objective: Objective) -> str:
+    """Return what an objective came to, in one sentence: value, limit, scenario and method."""
+    value = f"{duration(objective.value_ms)} of " if objective.value_ms is not None else ""
+    return (
+        f"{objective.id.upper()} {objective.status}: {value}{duration(objective.limit_ms)} allowed, "
+        f"{objective.scenario}: {objective.method}"
+    )
+
+
+def verdict_line(report: Report) -> str:
+    """Return the verdict with what it rests on, the exit code and the time taken, in one line."""
+    basis = "; ".join(grounds(report))
+    return f"{report.verdict.upper()}  {basis} (exit {report.exit_code}, {duration(report.duration_ms)})"
