@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from dbops.connection.target import Target
+
     Dbops = Callable[..., "Answer"]
+    UrlOf = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,32 @@ def dbops(bare_environment: Path, capsys: pytest.CaptureFixture[str]) -> Iterato
 
     yield run
     os.umask(umask)
+
+
+@pytest.fixture
+def url_of() -> UrlOf:
+    """Return a target as a user would type it."""
+
+    def spelled(target: Target, *, password: str | None = None, database: str | None = None) -> str:
+        secret = f":{quote(password, safe='')}" if password else ""
+        name = quote(database or target.database)
+        return f"postgresql://{quote(target.user)}{secret}@/{name}?host={quote(target.host)}&port={target.port}"
+
+    return spelled
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where somebody listens and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]

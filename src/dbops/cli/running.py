@@ -75,9 +75,12 @@ def report_of(command: str, *, notes: Iterable[str] = (), artifacts: Iterable[Ar
 def recorded(options: RunOptions, settings: Settings, command: str, folder: str) -> Iterator[tuple[Run, Progress]]:
     """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take."""
     from dbops.evidence.run import Run
-    from dbops.evidence.signals import time_limit
+    from dbops.evidence.signals import time_limit, uninterrupted
     from dbops.render.progress import showing
 
+    with uninterrupted():
+        # While it looks for its library it takes every exception, ours for a signal too, for "no pq wrapper available".
+        import psycopg  # noqa: F401
     seconds = time_limit_of(options)
     with (
         Run.start(
