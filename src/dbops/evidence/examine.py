@@ -143,6 +143,9 @@ class _Examination:
         stated = self.stated
         if isinstance(stated, str):
             return no(Property.NOT_ROLLED_BACK, [stated])
+        if chain.broken:
+            # A head that matches says nothing about what stands before a break.
+            return no(Property.NOT_ROLLED_BACK, ["the chain is broken, so no checkpoint vouches for all of it"])
         faults = check_checkpoint(stated, chain)
         older = self.question.checkpoint
         if older is not None:

@@ -115,8 +115,13 @@ def generate(path: Path) -> Signer:
     )
     write_new(path, encoded, 0o600, error=ConfigurationError)
     signer = _signer(key)
-    write_public(signer, path.with_name(path.name + ".pub"))
+    write_public(signer, public_path(path))
     return signer
+
+
+def public_path(path: Path) -> Path:
+    """Return where the public key of the private key at `path` is kept."""
+    return path.with_name(path.name + ".pub")
 
 
 def public_pem(signer: Signer) -> bytes:
@@ -146,7 +151,7 @@ def load_signer(path: Path) -> Signer:
             encoded = file.read(1 << 16)
     except OSError as cause:
         raise ConfigurationError(
-            f"cannot read the evidence key {path}: {cause.strerror}", hint=f"dbops evidence keygen {path} makes one"
+            f"cannot read the evidence key {path}: {cause.strerror}", hint="dbops evidence keygen makes one"
         ) from cause
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(
@@ -157,7 +162,7 @@ def load_signer(path: Path) -> Signer:
     except (ValueError, TypeError) as cause:
         raise ConfigurationError(f"{path} holds no unencrypted PKCS8 private key") from cause
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"{path} is not an Ed25519 key", hint=f"dbops evidence keygen {path}.new makes one")
+        raise ConfigurationError(f"{path} is not an Ed25519 key", hint="dbops evidence keygen makes one")
     return _signer(key)
 
 

@@ -53,6 +53,12 @@ def mark(directory: Path, run_id: str) -> Marker:
     return Marker(path, descriptor)
 
 
+def running(log_dir: Path) -> list[str]:
+    """Return the ids of the runs that have a marker; after `recover` those are the ones that are going on."""
+    directory = log_dir / "evidence" / "running"
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
 def recover(log: OpenLog, log_dir: Path) -> None:
     """Finish what runs that are gone have left: complete their report, or record that they were aborted."""
     directory = log_dir / "evidence" / "running"

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 from dbops import __version__
 from dbops.errors import EvidenceBrokenError, EvidenceNotKeptError
 from dbops.evidence.reader import BrokenProofError, read_checkpoint, read_line
-from dbops.evidence.records import Head, LogOpened, LogRepaired, RunRecord, Seal, Statement, Subject, TornTail
+from dbops.evidence.records import (
+    Head,
+    KeyRotated,
+    LogOpened,
+    LogRepaired,
+    RunRecord,
+    Seal,
+    Statement,
+    Subject,
+    TornTail,
+)
 from dbops.evidence.seal import (
     NOTHING_BEFORE,
     checkpoint_bytes,
@@ -139,17 +149,23 @@ class OpenLog:
         self._signers = signers
         self._now = now
 
-    def prepare(self, record: Callable[..., AnyRecord], subjects: Sequence[Subject] = ()) -> Entry:
-        """Return the entry for the record that `record` makes of the place it will have; a new log is opened first."""
+    def prepare(
+        self, record: Callable[..., AnyRecord], subjects: Sequence[Subject] = (), *, new_key: Signer | None = None
+    ) -> Entry:
+        """Return the entry for the record that `record` makes of the place it will have; a new log is opened first.
+
+        `new_key` signs too, after the log's own, and alone signs the checkpoint: for the rotation of a key.
+        """
         if self._head is None and record is not LogOpened:
             self.append(LogOpened)
         at = rfc3339(self._now())
         before = self._head or Head.model_construct(log=secrets.token_hex(16), size=0, head=NOTHING_BEFORE, at=at)
         predicate = record(log=before.log, seq=before.size, prev=before.head, at=at, dbops=__version__)
-        line = sign_statement(Statement(subject=list(subjects), predicate=predicate), self._signers)
+        signers = [*self._signers, *([new_key] if new_key else [])]
+        line = sign_statement(Statement(subject=list(subjects), predicate=predicate), signers)
         encoded = line_bytes(line)
         head = Head(log=before.log, size=before.size + 1, head=sha256(encoded), at=at)
-        checkpoint = sign_head(head, self._signers[-1:])
+        checkpoint = sign_head(head, signers[-1:])
         return Entry(encoded, head, checkpoint_bytes(checkpoint), seal_of(line, checkpoint))
 
     def commit(self, entry: Entry) -> None:
@@ -169,10 +185,19 @@ class OpenLog:
 
     def records_of(self, run_id: str) -> list[RunRecord]:
         """Return what the log says about one run, oldest first; reads the whole log, for recovery only."""
-        needle = f'"runId":"{run_id}"'.encode()
-        with self._log.path.open("rb") as file:
-            records = [read_line(line.removesuffix(b"\n")).statement.predicate for line in file if needle in line]
+        records = self._records_with(f'"runId":"{run_id}"')
         return [record for record in records if isinstance(record, RunRecord) and record.run_id == run_id]
+
+    def names_key(self, keyid: str) -> bool:
+        """Tell whether the log says that `keyid` has become the signing key."""
+        records = self._records_with(f'"keyid":"{keyid}"')
+        return any(isinstance(record, KeyRotated) and record.new.keyid == keyid for record in records)
+
+    def _records_with(self, text: str) -> list[AnyRecord]:
+        """Return the records whose line holds `text`, oldest first."""
+        needle = text.encode()
+        with self._log.path.open("rb") as file:
+            return [read_line(line.removesuffix(b"\n")).statement.predicate for line in file if needle in line]
 
 
 def _contradicts(stated: Head, head: Head) -> bool:

@@ -1,0 +1,64 @@
+"""The one spelling of a document, against the rules and examples of RFC 8785."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dbops.evidence.canonical import NotCanonicalError, canonical, read_readable, read_strict, readable
+
+SPELLINGS = {
+    "keys sorted, no spaces": (
+        {"b": [1, None, True], "a": {"d": 2, "c": ""}},
+        b'{"a":{"c":"","d":2},"b":[1,null,true]}',
+    ),
+    "integers as they are": ([0, -1, 2**53 - 1, -(2**53 - 1)], b"[0,-1,9007199254740991,-9007199254740991]"),
+    "text beyond ASCII is not escaped": ("Bücher €", '"Bücher €"'.encode()),
+    "what must be escaped, the short way": ('\b\t\n\f\r"\\/', rb'"\b\t\n\f\r\"\\/"'),
+    "other controls in lower case hex": ("\x00\x0f\x1f", rb'"\u0000\u000f\u001f"'),
+    "DEL and C1 controls are not escaped": ("\x7f\x9b", b'"\x7f\xc2\x9b"'),
+}
+
+
+@pytest.mark.parametrize(("value", "spelled"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_value_has_one_spelling(value: Any, spelled: bytes) -> None:
+    assert canonical(value) == spelled
+    assert read_strict(spelled) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.0, float("nan"), 2**53, -(2**53), {"ü": 1}, {1: 1}, "\ud800", b"x", {"a": {1, 2}}, [[object()]]],
+    ids=repr,
+)
+def test_a_value_with_no_single_spelling_is_refused(value: Any) -> None:
+    with pytest.raises(NotCanonicalError):
+        canonical(value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"a":1,"a":1}', b"1.5", b"1e3", b"NaN", b"Infinity", b"-Infinity", b"\xef\xbb\xbf1", b"\xff", b"", b"{", b"1 2"],
+)
+def test_other_bytes_are_refused_by_the_strict_reader(data: bytes) -> None:
+    with pytest.raises(NotCanonicalError):
+        read_strict(data)
+
+
+@pytest.mark.parametrize("depth", [65, 5_000, 500_000])
+def test_nesting_bombs_are_refused_without_running_out_of_stack(depth: int) -> None:
+    with pytest.raises(NotCanonicalError, match="nested too deeply"):
+        read_strict(b"[" * depth + b"]" * depth)
+
+
+def test_a_readable_document_is_pure_ascii_and_reads_back_only_as_written() -> None:
+    value = {"object": "B\u00fccher\x9b31m", "n": [1]}
+    text = readable(value)
+    assert text.isascii() is True
+    assert b"\x1b" not in text
+    assert read_readable(text) == value
+    for other in (json.dumps(value).encode(), text + b"\n", text.replace(b"  ", b"\t"), text.replace(b"\n", b"\r\n")):
+        with pytest.raises(NotCanonicalError):
+            read_readable(other)
