@@ -224,8 +224,10 @@ class ScratchServer:
         small = places.shared_memory_is_small()
         arguments = [
             "--pgdata", str(self.data_directory), "--username", self.superuser, "--auth", self._auth,
-            "--no-sync", "--no-instructions", *self._initdb_arguments,
+            "--no-sync", *self._initdb_arguments,
         ]  # fmt: skip
+        if self.binaries.major >= 14:  # 13 knows no way to be silent
+            arguments.append("--no-instructions")
         if self._checksums:
             arguments.append("--data-checksums")
         elif self.binaries.major >= 18:  # where they are the default
