@@ -1,0 +1,101 @@
+"""Backups that are ended in the middle: by a signal they are told of, and by one they are not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dbops.backup.options import BackupOptions
+from dbops.storage.local import MANIFEST, verify_hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dbops.connection.target import Target
+    from dbops.storage.local import LocalStore, StoredBackup
+
+PATIENCE = 20.0
+
+
+def _start(target: Target, store: LocalStore, programs: Path, tmp_path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "dbops", "backup", f"--client-bindir={programs}"),
+            *(f"--log-dir={tmp_path / 'logs'}", f"--backup-dir={store.directory}"),
+        ],
+        env={
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{target.user}@/{target.database}?host={target.host}",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _await(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not there():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, wrapped: Callable[[str, str], Path]) -> tuple[Path, Path]:
+    """Programs whose pg_dump writes its dump and then hangs, and the file where it leaves its process id."""
+    pid = tmp_path / "pid"
+    return wrapped("pg_dump", f'"$real" "$@"; echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 600'), pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_backup_that_is_told_to_stop_leaves_nothing(
+    number: int, erp: Target, store: LocalStore, stuck: tuple[Path, Path], tmp_path: Path
+) -> None:
+    programs, pid = stuck
+    process = _start(erp, store, programs, tmp_path)
+    _await(pid.exists)
+    process.send_signal(number)
+    assert 128 + number == process.wait(PATIENCE)
+    dumping = int(pid.read_text())
+    _await(lambda: not _is_running(dumping))
+    assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
+    (line,) = (store.directory / "backup-report.jsonl").read_text().splitlines()
+    assert ("stopped", 128 + number) == (json.loads(line)["outcome"], json.loads(line)["exitCode"])
+
+
+def test_a_backup_that_is_killed_is_none_and_the_next_one_clears_up(
+    erp: Target,
+    store: LocalStore,
+    stuck: tuple[Path, Path],
+    tmp_path: Path,
+    back_up: Callable[..., StoredBackup],
+) -> None:
+    programs, pid = stuck
+    process = _start(erp, store, programs, tmp_path)
+    _await(pid.exists)
+    process.kill()
+    process.wait(PATIENCE)
+    dumping = int(pid.read_text())
+    _await(lambda: not _is_running(dumping))
+    left = [path.name for path in store.directory.iterdir() if ".dump" in path.name]
+    assert [True] == [name.startswith(".") and name.endswith(".partial") for name in left]
+    assert not (store.directory / "backup-report.jsonl").exists()
+    stored = back_up(erp, BackupOptions(orphan_age=0.0))
+    verify_hashes(stored)
+    assert {stored.dump.name} == {path.name for path in store.directory.iterdir() if ".dump" in path.name}
+    assert [stored.path.name] == [path.name for path in store.directory.iterdir() if path.name.endswith(MANIFEST)]

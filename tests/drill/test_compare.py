@@ -1,0 +1,164 @@
+"""Comparisons fire on every difference they claim to see: each has its control."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from dbops.backup.counting import Standing
+from dbops.backup.inventory import Fact, from_lines, to_lines
+from dbops.drill.compare import (
+    compare_catalog,
+    compare_counts,
+    compare_extensions,
+    compare_large_objects,
+    compare_sequences,
+)
+from dbops.drill.ledger import Ledger
+from dbops.drill.objectives import rpo_of_dumps, rto_measured
+from dbops.model import (
+    BackupArtifact,
+    BackupManifest,
+    CheckStatus,
+    ExtensionInfo,
+    ObjectiveStatus,
+    SequenceState,
+    SourceInfo,
+    TableCount,
+)
+
+TABLE = TableCount(schema_="s", name="t", rows=3, method="count(*)")
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [({("s", "t"): 3}, CheckStatus.PASS), ({("s", "t"): 2}, CheckStatus.FAIL), ({}, CheckStatus.FAIL)],
+)
+def test_row_counts(found: dict[tuple[str, str], int], status: CheckStatus) -> None:
+    assert status is compare_counts([TABLE], found).status
+
+
+def test_a_table_that_was_not_counted_is_in_the_total_only() -> None:
+    uncounted = TableCount(schema_="s", name="u", rows=None, method="none")
+    scope = compare_counts([TABLE, uncounted], {("s", "t"): 3}).scope
+    assert scope is not None
+    assert (1, 2) == (scope.checked, scope.total)
+
+
+@pytest.mark.parametrize(
+    ("moved_to", "found", "status"),
+    [
+        (None, Standing(5, is_called=True), CheckStatus.PASS),
+        (None, Standing(6, is_called=True), CheckStatus.FAIL),
+        (None, Standing(5, is_called=False), CheckStatus.FAIL),
+        (9, Standing(7, is_called=True), CheckStatus.PASS),
+        (9, Standing(10, is_called=True), CheckStatus.FAIL),
+        (1, Standing(3, is_called=True), CheckStatus.PASS),
+        (None, None, CheckStatus.FAIL),
+    ],
+)
+def test_sequences(moved_to: int | None, found: Standing | None, status: CheckStatus) -> None:
+    recorded = SequenceState(schema_="s", name="q", last_value=5, is_called=True, moved_to=moved_to)
+    assert status is compare_sequences([recorded], {("s", "q"): found} if found else {}).status
+
+
+def test_large_objects_and_extensions() -> None:
+    extension = ExtensionInfo(name="hstore", schema_="public", version="1.8")
+    newer = extension.model_copy(update={"version": "1.9"})
+    assert [CheckStatus.PASS, CheckStatus.FAIL] == [compare_large_objects(2, found).status for found in (2, 1)]
+    assert [CheckStatus.PASS, CheckStatus.FAIL] == [
+        compare_extensions([extension], found).status for found in ([newer], [])
+    ]
+
+
+FACTS = [Fact("relation", "s.t", "r owner o"), Fact("index", "s.t.i", "create index"), Fact("type", "s.e", "e 'a'")]
+
+
+@pytest.mark.parametrize("position", range(len(FACTS)))
+def test_a_changed_a_lost_and_an_added_fact_are_differences(position: int) -> None:
+    changed, lost = list(FACTS), list(FACTS)
+    changed[position] = changed[position]._replace(value="other")
+    del lost[position]
+    for found in (changed, lost, [*FACTS, Fact("policy", "s.t.p", "x")]):
+        check, explained = compare_catalog(FACTS, found, Ledger(), same_major=True, data=True)
+        assert (CheckStatus.FAIL, 1, []) == (check.status, len(check.findings), explained)
+    check, _ = compare_catalog(FACTS, FACTS, Ledger(), same_major=True, data=True)
+    assert CheckStatus.PASS is check.status
+
+
+def test_across_major_versions_names_are_compared_and_spelling_is_not() -> None:
+    respelt = [FACTS[0]._replace(value="spelt otherwise"), *FACTS[1:]]
+    statuses = [
+        compare_catalog(FACTS, found, Ledger(), same_major=False, data=True)[0].status for found in (respelt, FACTS[1:])
+    ]
+    assert [CheckStatus.PASS, CheckStatus.FAIL] == statuses
+
+
+def test_what_is_explained_is_told_and_no_difference() -> None:
+    recorded = [
+        *FACTS,
+        Fact("event trigger", "e", "O ddl_command_end"),
+        Fact("index", "s.t.broken", "invalid create index"),
+        Fact("routine", "s.f(a integer)", "f"),
+    ]
+    check, explained = compare_catalog(recorded, FACTS, Ledger(names={"s.f"}), same_major=True, data=True)
+    assert (CheckStatus.PASS, 3) == (check.status, len(explained))
+
+
+def test_an_object_whose_name_begins_like_an_explained_one_is_not_explained() -> None:
+    recorded = [*FACTS, Fact("routine", "s.fast(a integer)", "f")]
+    check, _ = compare_catalog(recorded, FACTS, Ledger(names={"s.f"}), same_major=True, data=True)
+    assert CheckStatus.FAIL is check.status
+
+
+def test_an_inventory_reads_back_whatever_names_hold() -> None:
+    facts = [Fact("relation", '"a\n\u2028"."b\x85"', "x"), Fact("type", "é", "'\\'")]
+    assert facts == list(from_lines(to_lines(facts)))
+
+
+HOUR = dt.timedelta(hours=1)
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+
+
+def _manifest(taken: dt.datetime, archive_mode: str = "off") -> BackupManifest:
+    source = SourceInfo(
+        system_identifier="1", timeline=1, lsn="0/0", database="d", version="15.1", encoding="UTF8", locale="C",
+        provider="c",
+    )  # fmt: skip
+    return BackupManifest(
+        id="x",
+        snapshot_at=taken,
+        published_at=taken + dt.timedelta(minutes=1),
+        source=source,
+        artifact=BackupArtifact(files=(), format="custom", codec="gzip"),
+        settings={"archiveMode": archive_mode, "walSenders": "0"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "archive_mode", "status"),
+    [
+        ([1], "off", ObjectiveStatus.MISSED),
+        ([0], "off", ObjectiveStatus.NOT_MEASURED),
+        ([24, 0], "off", ObjectiveStatus.MISSED),
+        ([24, 0], "on", ObjectiveStatus.NOT_MEASURED),
+    ],
+)
+def test_dumps_can_miss_the_rpo_and_never_meet_it(
+    hours_ago: list[int], archive_mode: str, status: ObjectiveStatus
+) -> None:
+    history = [_manifest(NOON - hours * HOUR, archive_mode) for hours in hours_ago]
+    objective = rpo_of_dumps(history, NOON + dt.timedelta(minutes=5), dt.timedelta(minutes=15))
+    assert status is objective.status
+    assert objective.worst_ms is not None
+    assert objective.worst_ms >= (objective.now_ms or 0)
+
+
+def test_the_rto_is_missed_by_a_millisecond() -> None:
+    phases = {"provision": 1_000, "restore/data": 2_000}
+    statuses = [
+        rto_measured(phases, {"detect": dt.timedelta(seconds=1)}, dt.timedelta(milliseconds=limit)).status
+        for limit in (4_000, 3_999)
+    ]
+    assert [ObjectiveStatus.MET, ObjectiveStatus.MISSED] == statuses
