@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,12 +44,13 @@ from dbops.evidence.verify import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dbops.evidence.answers import Verification
     from dbops.evidence.keys import Signer
     from dbops.evidence.records import Checkpoint
     from dbops.model import Report
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify_evidence.py"
 
 
 @dataclass
@@ -295,6 +299,37 @@ def test_only_a_checkpoint_from_outside_shows_what_was_done_with_the_stolen_key(
     verification = ask(scene, with_checkpoint=False)
     assert refused(verification) == set()
     assert {it.name.value: it.answer.value for it in verification.answers}["NOT ROLLED BACK"] == "not checked"
+
+
+@pytest.mark.parametrize(("tamper", "properties"), [*TWELVE, *MORE], ids=lambda it: getattr(it, "__name__", ""))
+def test_the_verifier_without_dbops_finds_the_same(
+    scene: Scene, tamper: Callable[[Scene], None], properties: set[str], tmp_path: Path
+) -> None:
+    tamper(scene)
+    wanted = refused(ask(scene)) - {"OBJECTIVES"}
+    completed = second_verifier(scene, tmp_path)
+    found = {line.split(":")[0] for line in completed.stdout.splitlines() if ": no (" in line}
+    assert (wanted, 4) == (found, completed.returncode), completed.stdout + completed.stderr
+
+
+def test_the_verifier_without_dbops_agrees_that_an_untouched_log_holds(scene: Scene, tmp_path: Path) -> None:
+    completed = second_verifier(scene, tmp_path)
+    assert completed.stdout.splitlines() == [
+        "AUTHENTIC: yes",
+        "COMPLETE: yes",
+        "NOT ROLLED BACK: yes",
+        "ARTIFACTS MATCH: yes",
+    ]
+    assert (completed.returncode, completed.stderr) == (0, "")
+
+
+def second_verifier(scene: Scene, directory: Path) -> subprocess.CompletedProcess[str]:
+    (directory / "trusted.pem").write_bytes(keys.public_pem(scene.signer))
+    (directory / "older").write_bytes(checkpoint_bytes(scene.checkpoint))
+    options = ["--trust", str(directory / "trusted.pem"), "--checkpoint", str(directory / "older")]
+    return subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), str(scene.logs), *options], check=False, capture_output=True, text=True
+    )
 
 
 def flips(data: bytes) -> list[bytes]:
