@@ -1,9 +1,9 @@
 """Every rule says what its cases say it must, and has the cases that a rule must have.
 
 A file `cases/<slug>.sql` holds cases; each begins with `-- case: …` (`-- case (near miss): …`) and may say: `-- finds:`
-the objects (comma-separated), how many findings, `0`, or `skip`; `-- says:`, `-- silent:`, `-- fix:` what each finding's
-detail must hold, must not hold, what its fix must hold; `-- severity:`; `-- server:` the least major; `-- today:`; and
-`-- policy:` one line of `dbops.toml`. The rest is SQL, run in a transaction that is rolled back.
+the objects (comma-separated), how many findings, `0`, or `skip`; `-- says:` and `-- silent:` what the detail of each
+finding must and must not hold, `-- fix:` what its fix must; `-- severity:`; `-- server:` the least major; `-- today:`;
+and `-- policy:` one line of `dbops.toml`. The rest is SQL, run in a transaction that is rolled back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from dbops.checks.rule import rules
 from dbops.checks.runner import run_rules
 from dbops.model import CheckStatus
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
+    from dbops.connection.server import ScratchServer
     from dbops.model import Check
 
 CASES = Path(__file__).parent / "cases"
@@ -80,11 +82,11 @@ def all_cases() -> list[Case]:
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.slug}: {case.title}")
 def test_a_rule_finds_what_its_case_says(
-    case: Case, snapshot_after: Callable[[str], Catalog], policy_of: Callable[..., Policy]
+    case: Case, server: ScratchServer, snapshot_after: Callable[[str], Catalog], policy_of: Callable[..., Policy]
 ) -> None:
-    catalog = snapshot_after(case.sql)
-    if catalog.server.version < int(case.one("server", "0")) * 10_000:
+    if server.binaries.major < int(case.one("server", "0")):
         pytest.skip(f"needs PostgreSQL {case.one('server')}")
+    catalog = snapshot_after(case.sql)
     today = case.one("today")
     policy = policy_of(case.policy, dt.date.fromisoformat(today) if today else None)
     checks = {check.check: check for check in run_rules(catalog, policy)}
@@ -92,9 +94,9 @@ def test_a_rule_finds_what_its_case_says(
     check = checks[case.slug]
     assert case.finds == found(case, check)
     for finding in check.findings:
-        assert [] == [text for text in case.all("says") if text not in finding.detail], finding.detail
-        assert [] == [text for text in case.all("silent") if text in finding.detail], finding.detail
-        assert [] == [text for text in case.all("fix") if text not in (finding.fix or "")], finding.fix
+        assert [text for text in case.all("says") if text not in finding.detail] == [], finding.detail
+        assert [text for text in case.all("silent") if text in finding.detail] == [], finding.detail
+        assert [text for text in case.all("fix") if text not in (finding.fix or "")] == [], finding.fix
         assert case.one("severity", finding.severity) == finding.severity
 
 
@@ -115,8 +117,8 @@ def test_every_rule_has_a_firing_a_silent_and_a_near_miss_case(slug: str) -> Non
         "silent": any(not case.fires and not case.near_miss for case in cases),
         "near miss": any(case.near_miss for case in cases),
     }
-    assert {"fires": True, "silent": True, "near miss": True} == kinds
+    assert kinds == {"fires": True, "silent": True, "near miss": True}
 
 
 def test_every_case_file_belongs_to_a_rule() -> None:
-    assert [] == sorted({path.stem for path in CASES.glob("*.sql")} - rules().keys())
+    assert sorted({path.stem for path in CASES.glob("*.sql")} - rules().keys()) == []

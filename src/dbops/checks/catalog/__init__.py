@@ -16,6 +16,7 @@ from dbops.checks.catalog.rows import (
     StatisticsWindow,
     TableActivity,
     TableColumns,
+    UnprovenConstraint,
 )
 from dbops.checks.catalog.snapshot import Catalog, ReadFailedError, ReadFailure, Server
 
@@ -39,4 +40,5 @@ __all__ = [
     "StatisticsWindow",
     "TableActivity",
     "TableColumns",
+    "UnprovenConstraint",
 ]

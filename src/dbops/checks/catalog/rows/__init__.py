@@ -10,6 +10,7 @@ from dbops.checks.catalog.rows.access import Publication, RowPolicy
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
+from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "StatisticsWindow",
     "TableActivity",
     "TableColumns",
+    "UnprovenConstraint",
     "read",
 ]

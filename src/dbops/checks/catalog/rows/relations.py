@@ -41,6 +41,15 @@ class Relation(NamedTuple):
         return self.kind == "p"
 
 
+@read("busy_relations")
+class BusyRelation(NamedTuple):
+    """A relation that the snapshot leaves out, because another session has locked it against readers, or waits to."""
+
+    oid: int
+    schema: str
+    name: str
+
+
 @read("columns")
 class TableColumns(NamedTuple):
     """The columns of one relation as parallel arrays; `Catalog.columns` hands them out as `Column`s."""
