@@ -80,6 +80,7 @@ def _deliver(outcome: Outcome, invocation: Invocation) -> int:
     """Write the report to the files asked for and to stdout; return the exit code."""
     options = invocation.known_options()
     unwritten = list(_write_files(outcome, options))
+    _summarise(outcome, invocation)
     _print_report(outcome, options)
     for error in unwritten:
         explain(invocation, error.message, error.hint)
@@ -88,14 +89,30 @@ def _deliver(outcome: Outcome, invocation: Invocation) -> int:
     return int(unwritten[0].exit_code if unwritten else outcome.report.exit_code)
 
 
+def _summarise(outcome: Outcome, invocation: Invocation) -> None:
+    """Add the report to the step summary of GitHub Actions, where one is kept; failing to changes no verdict.
+
+    A list or a page is no report to add.
+    """
+    if outcome.listing is not None:
+        return
+    from dbops.cli.step_summary import add_to_step_summary
+
+    wrong = add_to_step_summary(outcome.report, os.environ)
+    if wrong is not None:
+        explain(invocation, wrong, None)
+
+
 def _write_files(outcome: Outcome, options: OutputOptions) -> Iterator[DbopsError]:
     """Write each --output file; yield what went wrong, so that the rest is still written."""
     for path in options.output or ():
-        text, chosen = io.StringIO(), options.file_format(path)
-        view = replace(options.view(outcome, problem=True), previous=_text_of(path))
+        data, chosen = io.BytesIO(), options.file_format(path)
+        text = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
+        view = replace(options.view(outcome, problem=True), previous=_text_of(path), color=False)
         try:
             _render(outcome, chosen, text, view)
-            _write(path, text.getvalue().encode("utf-8", "backslashreplace"), _READABLE.get(chosen, 0o600))
+            text.flush()
+            _write(path, data.getvalue(), _READABLE.get(chosen, 0o600))
         except DbopsError as error:
             yield error
 
@@ -151,6 +168,7 @@ def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
     try:
         for unwritten in _write_files(outcome, options):
             explain(invocation, unwritten.message, unwritten.hint)
+        _summarise(outcome, invocation)
         if options.wants_document() or report.steps or report.checks or report.reports:
             _print_report(outcome, options)
     except (OSError, DbopsError):

@@ -90,7 +90,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
         yield ""
 
 
-def _lines(report: Report, level: str, most: int | None) -> Iterator[str]:
+def _lines(report: Report, level: str, most: int | None, said: Sequence[Objective] = ()) -> Iterator[str]:
+    """Yield a report and those inside it; `said` are the objectives that stand above already."""
     yield f"{level} dbops {prose(report.command)}: {report.verdict.upper()}"
     yield ""
     yield prose(verdict_line(report).partition("  ")[2])
@@ -102,15 +103,15 @@ def _lines(report: Report, level: str, most: int | None) -> Iterator[str]:
         yield prose(report.problem.hint or "")
         yield ""
     yield from _table(("Step that did not pass", "Status"), ((span(s.name), s.status) for s in broken_steps(report)))
-    yield from _objectives(report.objectives, level)
+    yield from _objectives([one for one in report.objectives if one not in said], level)
     yield from _findings(report, level, most)
     yield from _undecided(report, level)
     for part in report.reports:
-        yield from _lines(part, f"{level}#"[:4], most)
+        yield from _lines(part, f"{level}#"[:4], most, report.objectives)
 
 
 def _about(report: Report) -> Iterator[str]:
-    rows = [("Run", span(report.run_id)), ("Host", span(report.host)), ("Finished", rfc3339(report.finished_at))]
+    rows = [("Run", span(report.run_id)), ("Host", span(report.host)), ("Finished", span(rfc3339(report.finished_at)))]
     if report.target is not None:
         rows.insert(0, ("Database", _target(report.target)))
     if report.restorability is not None:
