@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbops import __version__
-from dbops.cli import audit, backup, config, demo, doctor, drill, init, suite
+from dbops.cli import audit, backup, config, demo, doctor, drill, evidence, init, suite
 from dbops.cli.options import command
 from dbops.errors import ExitCode
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order in which a newcomer meets them.
-_ORDER = ("demo", "audit", "backup", "drill", "suite", "doctor", "init", "config")
+_ORDER = ("demo", "audit", "backup", "drill", "suite", "evidence", "doctor", "init", "config")
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -77,6 +77,7 @@ command(app, "audit", audit.AuditOptions)(audit.audit)
 app.add_typer(backup.app, name="backup")
 command(app, "drill", drill.DrillOptions)(drill.drill)
 command(app, "suite", suite.SuiteOptions)(suite.suite)
+app.add_typer(evidence.app, name="evidence")
 command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)
 command(app, "init", init.InitOptions)(init.init)
 app.add_typer(config.app, name="config")

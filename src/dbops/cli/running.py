@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dbops.connection.target import Target
-    from dbops.evidence.keys import Signer
     from dbops.evidence.run import Run
     from dbops.model import Artifact, Progress, Report
     from dbops.settings import Settings
@@ -72,8 +71,11 @@ def report_of(command: str, *, notes: Iterable[str] = (), artifacts: Iterable[Ar
 
 
 @contextlib.contextmanager
-def recorded(options: RunOptions, settings: Settings, command: str, folder: str) -> Iterator[tuple[Run, Progress]]:
+def recorded(
+    options: RunOptions, settings: Settings, command: str, folder: str, *, challenge: str | None = None
+) -> Iterator[tuple[Run, Progress]]:
     """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take."""
+    from dbops.evidence.keys import find_signer
     from dbops.evidence.run import Run
     from dbops.evidence.signals import time_limit, uninterrupted
     from dbops.render.progress import showing
@@ -90,16 +92,10 @@ def recorded(options: RunOptions, settings: Settings, command: str, folder: str)
             settings_sha256=settings.sha256,
             fail_on=settings.audit.fail_on,
             strict=options.strict,
-            signer=_signer(settings),
+            challenge=challenge,
+            signer=find_signer(settings.evidence.key, settings.log_dir),
         ) as run,
         showing(sys.stderr, quiet=options.quiet, color=not options.no_color) as progress,
         time_limit(seconds),
     ):
         yield run, progress
-
-
-def _signer(settings: Settings) -> Signer | None:
-    """Return the configured signing key; without one a report says that it is unsigned."""
-    from dbops.evidence.keys import load_signer
-
-    return load_signer(settings.evidence.key) if settings.evidence.key else None

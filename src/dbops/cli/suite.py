@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from dbops.cli.drill import DrillOptions
 from dbops.cli.options import FailOnOptions, Outcome
@@ -11,6 +14,11 @@ from dbops.cli.options import FailOnOptions, Outcome
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions(FailOnOptions, DrillOptions):
     """What the drill and the audit need."""
+
+    challenge: Annotated[
+        str | None,
+        typer.Option(metavar="NONCE", help="An auditor's word, put on record before anything runs."),
+    ] = None
 
 
 def suite(options: SuiteOptions) -> Outcome:
@@ -26,6 +34,6 @@ def suite(options: SuiteOptions) -> Outcome:
     settings = settings_of(options)
     target = target_of(settings)
     how = drill_options(settings, client_bindir=options.client_bindir, deadline=time_limit_of(options))
-    with recorded(options, settings, "suite", "resilience-suite") as (run, progress):
+    with recorded(options, settings, "suite", "resilience-suite", challenge=options.challenge) as (run, progress):
         run_suite(suite_steps(settings, target, how, progress), run)
     return Outcome(run.report, run.report_path)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.errors import ExitCode
+from dbops.evidence.failure import report_without_run
 from dbops.evidence.judge import gravest
 from dbops.evidence.keys import NO_TRUST, Trust
+from dbops.model import Check, CheckStatus, Verdict
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from dbops.evidence.records import Checkpoint
     from dbops.evidence.tally import ObjectiveTally
+    from dbops.model import Report
 
 # How many sentences about one property are shown; the rest is counted.
 _SHOWN = 10
@@ -75,8 +78,25 @@ class Verification:
         broken = [ExitCode.FAIL if it.name in _SOUND else ExitCode.EVIDENCE_BROKEN for it in self._refused()]
         return gravest([int(code) for code in broken])
 
+    def as_report(self) -> Report:
+        """Return the answers as the report of `evidence verify`: one check each."""
+        verdict = Verdict.FAIL if self.exit_code else Verdict.PASS
+        checks = tuple(_check(answered) for answered in self.answers)
+        report = report_without_run("evidence verify")
+        return report.model_copy(update={"verdict": verdict, "exit_code": self.exit_code, "checks": checks})
+
     def _refused(self) -> list[Answered]:
         return [answered for answered in self.answers if answered.answer is Answer.NO]
+
+
+def _check(answered: Answered) -> Check:
+    status = {Answer.YES: CheckStatus.PASS, Answer.NO: CheckStatus.FAIL, Answer.NOT_CHECKED: CheckStatus.SKIP}
+    return Check(
+        check="evidence-" + answered.name.lower().replace(" ", "-"),
+        status=status[answered.answer],
+        title=answered.name.capitalize(),
+        reason="; ".join(answered.reasons),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbops.errors import ConfigurationError
-from dbops.files import write_new
+from dbops.files import secure_directory, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +109,7 @@ def generate(path: Path) -> Signer:
             f"{path} exists: a key is never overwritten",
             hint="dbops evidence rotate replaces a key and keeps the proof",
         )
+    secure_directory(path.parent.absolute(), error=ConfigurationError)
     key = Ed25519PrivateKey.generate()
     encoded = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -164,6 +165,34 @@ def load_signer(path: Path) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigurationError(f"{path} is not an Ed25519 key", hint="dbops evidence keygen makes one")
     return _signer(key)
+
+
+def default_key_path() -> Path:
+    """Return where the key is when nobody says otherwise: in the user's configuration directory."""
+    import platformdirs
+
+    return platformdirs.user_config_path("dbops") / "evidence.pem"
+
+
+def find_signer(configured: Path | None, log_dir: Path) -> Signer | None:
+    """Return the key to sign with: the configured one, else the user's own if there is one, else None.
+
+    ConfigurationError for a key that cannot be used, or that lies where the evidence does.
+    """
+    path = configured or default_key_path()
+    if configured is None and not path.exists():
+        return None
+    refuse_below(log_dir, path)
+    return load_signer(path)
+
+
+def refuse_below(log_dir: Path, key_path: Path) -> None:
+    """Raise ConfigurationError for a key below the log directory: whoever is handed the logs would get the key."""
+    if key_path.resolve().is_relative_to(log_dir.resolve()):
+        raise ConfigurationError(
+            f"the evidence key {key_path} lies below the log directory {log_dir}",
+            hint=f"move it, for example to {default_key_path()}",
+        )
 
 
 def load_trust(*paths: Path) -> Trust:
