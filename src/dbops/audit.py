@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog.read import read_catalog
+from dbops.checks.names import qualified
 from dbops.checks.rule import rules
 from dbops.checks.runner import needed_reads, run_rules, selected_rules
 from dbops.connection.session import read_only
@@ -50,5 +51,8 @@ def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> None:
             "the session is a superuser's: nothing was hidden from it, and a role with CONNECT would do"
             " (pg_monitor adds statistics)"
         )
+    if catalog.busy:
+        busy = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
+        run.not_tested(f"relations that another session has locked against readers, or waits to: {busy}")
     if unselected := sorted(rules().keys() - {rule.slug for rule in selected_rules(policy)}):
         run.not_tested(f"rules that were not run: {', '.join(unselected)}")

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import IndexBuild
 from dbops.checks.expressions import canonical
 from dbops.checks.names import parse_identifier, parse_qualified, qualified, quote
+from dbops.checks.rule import RuleSkippedError
 from dbops.checks.structure import Key, Shape, keys, shape, spelled_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dbops.checks.catalog import Catalog, Index, Relation
     from dbops.checks.policy import Declared, Policy
@@ -46,6 +47,7 @@ class Outcome(enum.StrEnum):
     DECOY = "decoy"
     MISSING = "missing"
     UNKNOWN = "names what does not exist"
+    BUSY = "not looked at"
 
 
 class WantedKey(NamedTuple):
@@ -85,7 +87,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What became of one expectation; `index` satisfies it, would but for its state, or is the decoy."""
+    """What became of one expectation; `index` satisfies it, would but for its state, or is the decoy.
+
+    `fitting` are all the usable indexes that satisfy it, `index` among them.
+    """
 
     declared: Declared[ExpectedIndex]
     outcome: Outcome
@@ -93,6 +98,7 @@ class Match:
     detail: str = ""
     wanted: Wanted | None = None
     index: Index | None = None
+    fitting: tuple[Index, ...] = ()
 
     @property
     def value(self) -> ExpectedIndex:
@@ -112,8 +118,28 @@ def match_indexes(catalog: Catalog, policy: Policy) -> tuple[Match, ...]:
     )
 
 
+def require_declared(policy: Policy) -> None:
+    """Raise RuleSkippedError where no index is expected: nothing can be missing, and that is no all-clear."""
+    if not policy.expected_indexes:
+        raise RuleSkippedError(
+            "nothing declared; run `dbops init`", hint="`dbops init` writes expectations to dbops.toml"
+        )
+
+
+def require_looked_at(matches: Iterable[Match]) -> None:
+    """Raise RuleSkippedError where an expectation could not be looked at: silence would say that it is met."""
+    if busy := [match.detail for match in matches if match.outcome is Outcome.BUSY]:
+        raise RuleSkippedError(
+            f"{len(busy)} expectations were not looked at: {'; '.join(dict.fromkeys(busy))}",
+            hint="run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is",
+        )
+
+
 def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
     value = declared.value
+    if _table_name(value) in catalog.busy:
+        detail = f"another session has locked {_named(value)} against readers, or waits to"
+        return Match(declared, Outcome.BUSY, _named(value), detail)
     try:
         wanted = resolve(catalog, value)
     except UnknownNameError as unknown:
@@ -124,7 +150,7 @@ def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
     if usable := [index for index in fitting if index.usable]:
         best = min(usable, key=lambda index: (index.key_count, index.name))
         outcome = Outcome.OK if best.key_count == len(wanted.keys) else Outcome.LONGER
-        return Match(declared, outcome, name, wanted=wanted, index=best)
+        return Match(declared, outcome, name, wanted=wanted, index=best, fitting=tuple(usable))
     if fitting:
         return _unusable(catalog, declared, wanted, fitting[0])
     near = _nearest(catalog, wanted, judged)
@@ -141,6 +167,13 @@ def _named(value: ExpectedIndex) -> str:
         return qualified(*parse_qualified(value.table))
     except ValueError:
         return value.table
+
+
+def _table_name(value: ExpectedIndex) -> tuple[str, str]:
+    try:
+        return parse_qualified(value.table)
+    except ValueError:
+        return ("", value.table)
 
 
 # Resolving what was declared

@@ -220,8 +220,7 @@ class _Parser:
             low = self._binary(_OTHER)
             if not self._take_word("and"):
                 raise NotUnderstoodError("between without and")
-            arms = [_compare(">=", left, low), _compare("<=", left, self._binary(_OTHER))]
-            return _negate(_join("and", arms)) if negated else _join("and", arms)
+            return _between(left, low, self._binary(_OTHER), negated=negated)
         for word, operator in _LIKE.items():
             if self._take_word(word):
                 return ("op", f"!{operator}" if negated else operator, left, self._binary(_OTHER))
@@ -400,6 +399,13 @@ def _compare(operator: str, left: Node, right: Node) -> Node:
     if right in {("true",), ("false",)} and operator in {"=", "<>"}:
         return left if (operator == "=") == (right == ("true",)) else _negate(left)
     return ("op", operator, left, right)
+
+
+def _between(value: Node, low: Node, high: Node, *, negated: bool) -> Node:
+    """Return the two comparisons that the server makes of BETWEEN."""
+    if negated:
+        return _join("or", [_compare("<", value, low), _compare(">", value, high)])
+    return _join("and", [_compare(">=", value, low), _compare("<=", value, high)])
 
 
 def _member(left: Node, items: list[Node], *, negated: bool) -> Node:

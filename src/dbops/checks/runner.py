@@ -64,17 +64,26 @@ def _checked(rule: LoadedRule, policy: Policy, catalog: Catalog) -> Check:
     for kind in rule.rule.needs:
         if failure := catalog.failure(kind):
             return _unanswered(rule, failure)
+    drafts: list[Draft] = []
+    partly: RuleSkippedError | None = None
     try:
-        drafts = list(rule.find(catalog, policy)) if rule.find else []
+        try:
+            for draft in rule.find(catalog, policy) if rule.find else ():
+                drafts.append(draft)  # noqa: PERF402  (one by one: a rule may find things before it gives up)
+        except RuleSkippedError as skipped:
+            if not drafts:
+                return _unanswered(rule, ReadFailure("skip", skipped.message, skipped.hint))
+            partly = skipped  # what was found stands; what could not be looked at is said beside it
         scope = rule.scope(catalog, policy) if rule.scope else None
-    except RuleSkippedError as skipped:
-        return _unanswered(rule, ReadFailure("skip", skipped.message, skipped.hint))
     except ReadFailedError as failed:
         return _unanswered(rule, failed.failure)
     except Exception as error:  # noqa: BLE001  (a bug in one rule must neither end the run nor look like a pass)
         reason = f"the rule failed: {type(error).__name__}: {redact(str(error))}"
         return _unanswered(rule, ReadFailure("error", reason, "report this with the catalog that showed it"))
-    return _check(rule, policy, drafts).model_copy(update={"scope": scope, "method": _method(rule, catalog)})
+    update: dict[str, object] = {"scope": scope, "method": _method(rule, catalog)}
+    if partly:
+        update |= {"reason": partly.message, "remedy": partly.hint}
+    return _check(rule, policy, drafts).model_copy(update=update)
 
 
 def _check(rule: LoadedRule, policy: Policy, drafts: Iterable[Draft]) -> Check:

@@ -2,9 +2,9 @@
 
 psycopg's own pipeline cannot: its `sync()` waits, so a sync for each statement is a trip for each. Driven through
 `psycopg.pq`, everything is sent at once: a savepoint, the statement, a sync (which ends the skipping that an error
-starts) and a rollback to the savepoint (which mends the transaction after an error, and is harmless otherwise). What
-each statement costs extra is a few microseconds in the server. Not done here: deadlines; the session has one, and shuts
-the socket when it passes.
+starts), a rollback to the savepoint (which mends the transaction after an error, and is harmless otherwise) and its
+release (so that they do not nest). What each statement costs extra is a few microseconds in the server. Not done here:
+deadlines; the session has one, and shuts the socket when it passes.
 """
 
 from __future__ import annotations
@@ -20,31 +20,58 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGconn, PGresult
 
+_FIRST_SAVEPOINT = b"savepoint dbops_first"
+_FIRST_RELEASE = b"release savepoint dbops_first"
+_FIRST_ROLLBACK = b"rollback to savepoint dbops_first; release savepoint dbops_first"
 _SAVEPOINT = b"savepoint dbops_read"
 _ROLLBACK = b"rollback to savepoint dbops_read"
-_RESULTS_EACH = 4  # of savepoint, statement, sync and rollback
+_RELEASE = b"release savepoint dbops_read"
 
 
-def run_apart(connection: psycopg.Connection[tuple[object, ...]], statements: Sequence[str]) -> Iterator[PGresult]:
+def run_apart(
+    connection: psycopg.Connection[tuple[object, ...]], statements: Sequence[str], *, first: str | None = None
+) -> Iterator[PGresult]:
     """Yield the result of each statement in order, good (TUPLES_OK) or bad (FATAL_ERROR), one at a time.
 
-    The connection has to be inside a transaction, and is again when the iterator is exhausted; so exhaust it. Raises
-    psycopg.OperationalError when the connection is lost.
+    `first` is run before them and what it sets for the transaction holds for all of them; should it fail, they are run
+    once more without it. The connection has to be inside a transaction, and is again when the iterator is exhausted; so
+    exhaust it. Raises psycopg.OperationalError when the connection is lost.
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
-    for statement in statements:
-        pgconn.send_query_params(_SAVEPOINT, None)
-        pgconn.send_query_params(statement.encode(), None)
+    if first:
+        _send(pgconn, _FIRST_SAVEPOINT, first.encode())
         pgconn.pipeline_sync()
-        pgconn.send_query_params(_ROLLBACK, None)
+        _send(pgconn, _FIRST_RELEASE)
+    for statement in statements:
+        _send(pgconn, _SAVEPOINT, statement.encode())
+        pgconn.pipeline_sync()
+        _send(pgconn, _ROLLBACK, _RELEASE)
     pgconn.pipeline_sync()
+    prepared = not first or _take_first(pgconn)
     for _ in statements:
-        savepoint, result, _sync, _mended = (_next_result(pgconn) for _ in range(_RESULTS_EACH))
-        # A savepoint fails only when the transaction is lost already; the statement then says no more than that.
-        yield savepoint if savepoint.status == pq.ExecStatus.FATAL_ERROR else result
+        savepoint, result, _sync = (_next_result(pgconn) for _ in range(3))
+        if prepared:
+            # A savepoint fails only when the transaction is lost already; the statement then says no more than that.
+            yield savepoint if savepoint.status == pq.ExecStatus.FATAL_ERROR else result
+        # Not before: the server sends these with what the next sync ends, and the caller has work to do meanwhile.
+        _rolled_back, _released = (_next_result(pgconn) for _ in range(2))
     _next_result(pgconn)  # the last sync
     pgconn.exit_pipeline_mode()
+    if not prepared:
+        connection.execute(_FIRST_ROLLBACK)
+        yield from run_apart(connection, statements)
+
+
+def _send(pgconn: PGconn, *statements: bytes) -> None:
+    for statement in statements:
+        pgconn.send_query_params(statement, None)
+
+
+def _take_first(pgconn: PGconn) -> bool:
+    """Return whether the first statement succeeded."""
+    _savepoint, result, _sync, _released = (_next_result(pgconn) for _ in range(4))
+    return result.status == pq.ExecStatus.TUPLES_OK
 
 
 def _next_result(pgconn: PGconn) -> PGresult:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from psycopg import adapt, pq
 
 from dbops.checks.catalog.pipeline import run_apart
-from dbops.checks.catalog.reads import Read, reads
+from dbops.checks.catalog.reads import Read, notice_busy, reads
+from dbops.checks.catalog.rows.relations import BusyRelation
 from dbops.checks.catalog.snapshot import Catalog, ReadFailure, Server
 from dbops.secrets import redact
 
@@ -34,15 +35,17 @@ _HINTS = {
 
 def read_catalog(session: Session, wanted: Iterable[type[tuple[object, ...]]] | None = None) -> Catalog:
     """Return a snapshot with the `wanted` reads, all of them by default. Costs one round trip."""
-    chosen = [read for row, read in reads().items() if wanted is None or row in set(wanted)]
+    kinds = {*reads()} if wanted is None else {BusyRelation, *wanted}
+    chosen = [read for row, read in reads().items() if row in kinds]
     facts = session.facts
     server = Server(session.server_version, facts.database, facts.user, facts.is_superuser, facts.in_recovery)
     statements = [read.statement(server.version) for read in chosen]
     rows: dict[type[tuple[object, ...]], tuple[Any, ...]] = {}
     failures: dict[type[tuple[object, ...]], ReadFailure] = {}
     decode = adapt.Transformer(session.connection)
+    results = run_apart(session.connection, statements, first=notice_busy())
     with _without_cycle_collection():
-        for read, result in zip(chosen, run_apart(session.connection, statements), strict=True):
+        for read, result in zip(chosen, results, strict=True):
             if result.status == pq.ExecStatus.TUPLES_OK:
                 rows[read.row] = _decoded(read, result, decode)
             else:

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog.rows import ROW_CLASSES
+from dbops.checks.catalog.rows.base import GATHERED
 from dbops.checks.names import quote
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ class Read:
 @cache
 def reads() -> dict[type[tuple[object, ...]], Read]:
     """Return every read by its class of rows, in the order of their names."""
-    return {ROW_CLASSES[name]: Read(name, ROW_CLASSES[name]) for name in sorted(ROW_CLASSES)}
+    return {row: Read(name, row) for name, row in sorted(ROW_CLASSES.items()) if row not in GATHERED}
+
+
+def notice_busy() -> str:
+    """Return the statement to run before the reads: it remembers the relations they must not wait for."""
+    return _text("notice_busy.sql")
 
 
 @cache

@@ -25,6 +25,7 @@ from dbops.checks.catalog.rows import (
     Row,
     TableColumns,
 )
+from dbops.checks.catalog.rows.relations import BusyRelation
 from dbops.checks.names import qualified
 from dbops.errors import DbopsError, UsageError
 
@@ -113,9 +114,15 @@ class Catalog:
         """Return the relation of that name, None if there is none in scope."""
         return self._relations_by_name.get((schema, name))
 
+    @cached_property
+    def busy(self) -> dict[tuple[str, str], BusyRelation]:
+        """The relations left out because another session has locked them against readers, by schema and name."""
+        return {(row.schema, row.name): row for row in self.rows_if_readable(BusyRelation)}
+
     def name_of(self, table: int) -> str:
         """Return the canonical name of a relation, a neutral text for one outside the scope."""
-        relation = self.relations.get(table)
+        left_out = {row.oid: row for row in self.busy.values()}
+        relation = self.relations.get(table) or left_out.get(table)
         return qualified(relation.schema, relation.name) if relation else "a table outside the audit's scope"
 
     @cached_property

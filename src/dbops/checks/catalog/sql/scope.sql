@@ -1,6 +1,6 @@
--- What the audit looks at: relations in user schemas, without temporary ones and those that an extension owns. Every
--- read that begins with `-- with: scope` has this as `scope`. The pg_depend half goes by the referenced side, a short
--- index range; asking it once for each relation costs the square of the catalog.
+-- What the audit looks at: relations in user schemas, without temporary ones, those that an extension owns, and those
+-- that are busy (notice_busy.sql). Every read that begins with `-- with: scope` has this as `scope`. The pg_depend half
+-- goes by the referenced side, a short index range; asking it once for each relation costs the square of the catalog.
 select c.oid
      , c.relname
      , c.relkind
@@ -19,3 +19,9 @@ select c.oid
            and d.objsubid = 0
            and d.deptype = 'e'
        )
+   and c.oid <> all (array(
+        select b.oid::pg_catalog.oid
+          from pg_catalog.unnest(pg_catalog.string_to_array(
+                    coalesce(pg_catalog.current_setting('dbops.busy', true), ''), ','
+               )) as b(oid)
+       ))

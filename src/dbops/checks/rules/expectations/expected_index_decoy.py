@@ -35,12 +35,12 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.cover import covers
-from dbops.checks.expectations import Match, Outcome, match_indexes
+from dbops.checks.expectations import Match, Outcome, match_indexes, require_declared, require_looked_at
 from dbops.checks.names import fresh_name, qualified, quote
 from dbops.checks.remediation import Fix, create_index, drop_index, new_name
-from dbops.checks.rule import Draft, Rule, RuleSkippedError
-from dbops.checks.structure import needed_for_itself, signature
+from dbops.checks.rule import Draft, Rule
+from dbops.checks.structure import signature
+from dbops.checks.surplus import goes_as_decoy
 from dbops.checks.verify import statement
 from dbops.severity import Severity
 
@@ -60,13 +60,12 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation whose name something else has."""
-    if not policy.expected_indexes:
-        raise RuleSkippedError(
-            "nothing declared; run `dbops init`", hint="dbops init writes expectations to dbops.toml"
-        )
-    for match in match_indexes(catalog, policy):
+    require_declared(policy)
+    matches = match_indexes(catalog, policy)
+    for match in matches:
         if match.outcome is Outcome.DECOY and match.wanted:
             yield _draft(catalog, match, match.wanted)
+    require_looked_at(matches)
 
 
 def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
@@ -93,7 +92,7 @@ def _replacement(catalog: Catalog, match: Match, wanted: Wanted) -> Fix:
         return built
     provisional = qualified(schema, new_name(catalog, wanted.table, right))
     take_over = f"alter index {provisional} rename to {quote(name)};"
-    if _is_needed(catalog, decoy):
+    if not goes_as_decoy(catalog, decoy):
         aside = fresh_name(name, ("decoy",), catalog.taken_names(schema), plain=True, shape=signature(catalog, decoy))
         away = Fix(
             f"alter index {qualified(schema, name)} rename to {quote(aside)};",
@@ -106,13 +105,4 @@ def _replacement(catalog: Catalog, match: Match, wanted: Wanted) -> Fix:
         f"{built.sql}\n{away.sql}\n{take_over}",
         "\n".join(part for part in (undo, away.undo, built.undo) if part),
         f"{built.locks} Renaming takes SHARE UPDATE EXCLUSIVE for an instant.",
-    )
-
-
-def _is_needed(catalog: Catalog, decoy: Index) -> bool:
-    """Return whether something stands on the decoy: a constraint, a foreign key it covers, uniqueness."""
-    return (
-        decoy.is_unique
-        or needed_for_itself(catalog, decoy)
-        or any(covers(catalog, decoy, key) for key in catalog.constraints_of(decoy.table) if key.type == "f")
     )

@@ -34,9 +34,9 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import Outcome, match_indexes
+from dbops.checks.expectations import Outcome, match_indexes, require_declared, require_looked_at
 from dbops.checks.remediation import rebuild_index
-from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.severity import Severity
 
@@ -55,11 +55,9 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that only an unusable index satisfies."""
-    if not policy.expected_indexes:
-        raise RuleSkippedError(
-            "nothing declared; run `dbops init`", hint="dbops init writes expectations to dbops.toml"
-        )
-    for match in match_indexes(catalog, policy):
+    require_declared(policy)
+    matches = match_indexes(catalog, policy)
+    for match in matches:
         if match.outcome not in {Outcome.INVALID, Outcome.BUILDING} or not match.wanted or not match.index:
             continue
         value = match.value
@@ -73,3 +71,4 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
             fix=rebuild_index(catalog, match.index) if match.outcome is Outcome.INVALID else None,
             location=match.declared.location,
         )
+    require_looked_at(matches)

@@ -38,9 +38,9 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import Match, Outcome, match_indexes
+from dbops.checks.expectations import Match, Outcome, match_indexes, require_declared, require_looked_at
 from dbops.checks.remediation import create_index
-from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.severity import Severity
@@ -60,19 +60,18 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that nothing satisfies."""
-    if not policy.expected_indexes:
-        raise RuleSkippedError(
-            "nothing declared; run `dbops init`", hint="dbops init writes expectations to dbops.toml"
-        )
-    for match in match_indexes(catalog, policy):
+    require_declared(policy)
+    matches = match_indexes(catalog, policy)
+    for match in matches:
         if match.outcome in {Outcome.MISSING, Outcome.UNKNOWN}:
             yield _draft(catalog, match)
+    require_looked_at(matches)
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:
-    """Every declared index was looked for."""
-    found = match_indexes(catalog, policy)
-    return Scope(checked=len(found), total=len(policy.expected_indexes))
+    """Count the declared indexes, all but those whose table is busy were looked for."""
+    looked_for = [match for match in match_indexes(catalog, policy) if match.outcome is not Outcome.BUSY]
+    return Scope(checked=len(looked_for), total=len(policy.expected_indexes))
 
 
 def _draft(catalog: Catalog, match: Match) -> Draft:
