@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Dbops = Callable[..., "Answer"]
     UrlOf = Callable[..., str]
+    RunSql = Callable[[Target, str], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)

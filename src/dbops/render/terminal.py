@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -123,7 +124,9 @@ class Page:
     def paragraph(self, *parts: str | tuple[str, str], indent: int = 0, hang: int = 0, lead: str = "") -> None:
         """Print text wrapped to the width: `indent` columns in, further lines `hang` more, each behind `lead`."""
         text = Text.assemble(*parts)
-        lines = text.wrap(self._console, max(_NARROWEST // 2, self.width - indent - hang - len(lead)))
+        # A word is never broken, however long: it may be a path or a name that somebody wants to copy.
+        longest = max(map(cell_len, text.plain.split()), default=0)
+        lines = text.wrap(self._console, max(_NARROWEST // 2, self.width - indent - hang - len(lead), longest))
         for number, wrapped in enumerate(lines):
             wrapped.rstrip()
             self._print(Text(" " * (indent + (hang if number else 0)) + lead) + wrapped)
