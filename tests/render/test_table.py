@@ -315,6 +315,15 @@ def test_quiet_leaves_findings_and_the_verdict(tmp_path: Path) -> None:
     assert text.splitlines()[-1].startswith("FAIL  1 error")
 
 
+def test_quiet_leaves_out_the_parts_that_went_well() -> None:
+    well = report(command="drill", verdict=Verdict.PASS, checks=(check("ok"),))
+    badly = report(checks=(check("bad", finding("bad", "public.t")),))
+    text = shown(report(command="suite", reports=(well, badly)), quiet=True)
+    assert "drill" not in text
+    assert "── audit: fail ──" in text
+    assert 1 == len(shown(report(command="suite", reports=(well,)), quiet=True).splitlines())
+
+
 def test_json_is_one_document_and_the_whole_report() -> None:
     stream = Pipe()
     what = report(checks=(check("bad", finding("bad", "Grüße")),))

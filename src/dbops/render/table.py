@@ -33,7 +33,7 @@ def render_table(report: Report, stream: TextIO, view: View) -> None:
     page = Page(stream, color=view.color)
     if not view.quiet:
         _print_header(page, report)
-    parts = (*view.also, *report.reports)
+    parts = [part for part in (*view.also, *report.reports) if not view.quiet or _has_bad_news(part)]
     for part in parts:
         page.heading(f"{clean(part.command)}: {part.verdict}")
         _print_body(page, part, view, problem=True)
@@ -41,6 +41,10 @@ def render_table(report: Report, stream: TextIO, view: View) -> None:
         page.heading(clean(report.command))
     _print_body(page, _without_repetition(report), view, problem=view.problem)
     print_verdict(page, report, view)
+
+
+def _has_bad_news(part: Report) -> bool:
+    return part.problem is not None or any(check.status is not CheckStatus.PASS for check in part.checks)
 
 
 def _without_repetition(report: Report) -> Report:
