@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
 
+# An index that gives way to a longer one is a matter of judgement, which one statement for each finding leaves open.
+STRUCTURAL = ["duplicate-index", "fk-without-index", "invalid-index", "no-primary-key"]
+
 TABLE = """
 create extension btree_gist;
 create schema "Odd schema";
@@ -40,8 +43,8 @@ INDEXES = [
     'create index i on "Odd schema"."It\'s" using gin (tags) with (fastupdate = off, gin_pending_list_limit = 128)',
     'create index i on "Odd schema"."It\'s" using gin (j jsonb_path_ops)',
     'create index i on "Odd schema"."It\'s" using gist (words tsvector_ops (siglen = 64), id)',
-    'create index i on "Odd schema"."It\'s" using brin (id int4_minmax_multi_ops (values_per_range = 16))'
-    " with (pages_per_range = 4)",
+    'create index i on "Odd schema"."It\'s" using brin (id int4_minmax_multi_ops (values_per_range = 16))',
+    'create index i on "Odd schema"."It\'s" using brin (id) with (pages_per_range = 4)',
     'create index i on "Odd schema"."It\'s" using hash (b)',
     'create index i on "Odd schema"."It\'s" using spgist (span)',
     'create index i on "Odd schema"."It\'s" (id) with (fillfactor = 70) tablespace pg_default',
@@ -172,7 +175,7 @@ def test_the_fixes_of_a_fixture_hold(
     if not path.exists():
         pytest.skip(f"{name} is not beside this checkout")
     load(database, path)
-    assert_fixes_hold(database, policy_of(), snapshot)
+    assert_fixes_hold(database, policy_of(f"audit = {{select = {STRUCTURAL}}}"), snapshot)
 
 
 def load(target: Target, path: Path) -> None:
