@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dbops.model import Check, CheckStatus, Problem, Step, Verdict
+from dbops.model import Check, CheckStatus, Objective, ObjectiveStatus, Problem, Step, Verdict
 from dbops.render.prometheus import prometheus_text
 
 if TYPE_CHECKING:
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from conftest import MakeFinding, MakeReport
     from dbops.model import Report
 
+STARTED = dt.datetime(2026, 3, 1, 2, 0, tzinfo=dt.UTC)
 FINISHED = dt.datetime(2026, 3, 1, 2, 1, 30, tzinfo=dt.UTC).timestamp()
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "output-formats.md"
 LAST_SUCCESS = "dbops_last_success_timestamp_seconds"
 
 
@@ -84,10 +88,9 @@ def test_a_proven_backup_is_one(mixed: Report) -> None:
 
 @pytest.mark.parametrize(("status", "known"), [(Verdict.PASS, True), (Verdict.FAIL, False)])
 def test_the_size_of_a_backup_is_that_of_a_published_one(make_report: MakeReport, status: Verdict, known: bool) -> None:
-    started = "2026-01-01T00:00:00Z"
     steps = (
-        Step(name="snapshot", status=Verdict.PASS, started_at=started, duration_ms=1),
-        Step(name="dump", status=status, started_at=started, duration_ms=1, output="123456 bytes"),
+        Step(name="snapshot", status=Verdict.PASS, started_at=STARTED, duration_ms=1),
+        Step(name="dump", status=status, started_at=STARTED, duration_ms=1, output="123456 bytes"),
     )
     text = prometheus_text(make_report(command="backup", steps=steps))
     assert known is ("dbops_backup_size_bytes" in names(text))
@@ -136,3 +139,26 @@ def test_no_name_adds_a_sample_and_no_label_holds_an_object(nasty: Report) -> No
 
 def test_rendering_twice_gives_the_same_text(mixed: Report, make_finding: MakeFinding) -> None:
     assert prometheus_text(mixed) == prometheus_text(mixed)
+
+
+def test_the_page_lists_every_metric(make_report: MakeReport) -> None:
+    everything = make_report(
+        Check(check="x", status=CheckStatus.PASS),
+        command="backup",
+        restorability=Verdict.PASS,
+        steps=(Step(name="dump", status=Verdict.PASS, started_at=STARTED, duration_ms=1, output="1 bytes"),),
+        objectives=(
+            Objective(
+                id="rpo",
+                scenario="s",
+                status=ObjectiveStatus.MET,
+                value_ms=1,
+                limit_ms=2,
+                now_ms=1,
+                worst_ms=1,
+                bound_ms=2,
+                method="m",
+            ),
+        ),
+    )
+    assert names(prometheus_text(everything)) == set(re.findall(r"^\| `(dbops_\w+)`", PAGE.read_text(), re.MULTILINE))
