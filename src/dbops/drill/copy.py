@@ -99,25 +99,32 @@ class Copy:
 
     def prepare(self, source: SourceInfo, collate: str, ctype: str) -> None:
         """Make the roles and the empty database, as the source's in encoding and locale where this machine has them."""
-        major = self.server.binaries.major
         self.server.set_password(self.cast.restorer, self.cast.restorer_password)
         self.server.set_password(self.cast.reader, self.cast.reader_password)
         with scratch(self.server, "postgres") as connection:
             settings = (connection.execute(f"show {name}".encode()).fetchall()[0][0] for name in DURABLE)
             self.durable = all(value == "on" for value in settings)
-            statements = sql.SQL("; ").join(self.cast.statements(major))
-            connection.execute(statements)
             self._create_database(connection, source, collate, ctype)
-            database = sql.Identifier(self.database)
-            connection.execute(sql.SQL("revoke connect, temporary on database {} from public").format(database))
-            readers = identifiers([self.cast.reader, self.cast.restorer])
-            connection.execute(sql.SQL("grant connect on database {} to {}").format(database, readers))
+        # From inside, since a role's name is kept in the bytes of whatever encoding it was created under.
+        with scratch(self.server, self.database) as connection:
+            connection.execute(sql.SQL("; ").join(self.cast.statements(self.server.binaries.major)))
+            names = {
+                "database": _database(connection),
+                "owner": sql.Identifier(self.cast.restorer),
+                "readers": identifiers([self.cast.reader, self.cast.restorer]),
+            }
+            for statement in (
+                "alter database {database} owner to {owner}",
+                "revoke connect, temporary on database {database} from public",
+                "grant connect on database {database} to {readers}",
+            ):
+                connection.execute(sql.SQL(statement).format(**names))
 
     def _create_database(
         self, connection: psycopg.Connection[tuple[Any, ...]], source: SourceInfo, collate: str, ctype: str
     ) -> None:
-        create = sql.SQL("create database {} owner {} template template0 encoding {}").format(
-            sql.Identifier(self.database), sql.Identifier(self.cast.restorer), sql.Literal(source.encoding)
+        create = sql.SQL("create database {} template template0 encoding {}").format(
+            sql.Identifier(self.database), sql.Literal(source.encoding)
         )
         try:
             connection.execute(create + _locale(source, collate, ctype))
@@ -170,9 +177,8 @@ class Copy:
     def lend_rights(self) -> None:
         """Give every role a temporary foothold: a new owner of an object needs CREATE where the object lives."""
         everybody = identifiers([*self.cast.names, self.cast.restorer])
-        database = sql.Identifier(self.database)
         with self.as_superuser() as connection:
-            statements = [sql.SQL("grant create on database {} to {}").format(database, everybody)]
+            statements = [sql.SQL("grant create on database {} to {}").format(_database(connection), everybody)]
             statements += [
                 sql.SQL("grant create, usage on schema {} to {}").format(sql.Identifier(name), everybody)
                 for name, _ in connection.execute(_sql("schemas")).fetchall()
@@ -198,7 +204,7 @@ class Copy:
         with self.as_superuser() as connection:
             statements = [
                 sql.SQL("revoke create on database {} from {}").format(
-                    sql.Identifier(self.database), identifiers(self.cast.names)
+                    _database(connection), identifiers(self.cast.names)
                 )
             ]
             statements += [
@@ -217,20 +223,20 @@ class Copy:
 
     def hand_over(self) -> None:
         """Give the database to its owner, so that what depends on that (the schema public, say) is as at the source."""
-        self._disarm()
         owner = self.cast.roles.database_owner
-        if owner in self.cast.names:
-            with scratch(self.server, "postgres") as connection:
-                connection.execute(
-                    sql.SQL("alter database {} owner to {}").format(
-                        sql.Identifier(self.database), sql.Identifier(owner)
-                    )
-                )
-                connection.execute(
-                    sql.SQL("grant connect, create, temporary on database {} to {}").format(
-                        sql.Identifier(self.database), sql.Identifier(self.cast.restorer)
-                    )
-                )
+        if owner not in self.cast.names:
+            return
+        with self.as_superuser() as connection:
+            names = {
+                "database": _database(connection),
+                "owner": sql.Identifier(owner),
+                "restorer": sql.Identifier(self.cast.restorer),
+            }
+            for statement in (
+                "alter database {database} owner to {owner}",
+                "grant connect, create, temporary on database {database} to {restorer}",
+            ):
+                connection.execute(sql.SQL(statement).format(**names))
 
     def mark_log(self, text: str) -> None:
         """Write a line to the server's log, so that a reader knows when everything before it is there."""
@@ -251,6 +257,11 @@ def open_copy(binaries: Binaries, cast: Cast, database: str) -> Iterator[Copy]:
     server = ScratchServer(binaries, settings=SETTINGS, auth="scram-sha-256", network_isolated=True)
     with server:
         yield Copy(server, cast, f"{database}_copy" if database in _TAKEN else database)
+
+
+def _database(connection: psycopg.Connection[tuple[Any, ...]]) -> sql.Identifier:
+    """Return the database's name as its own sessions spell it: its encoding may not be that of its name."""
+    return sql.Identifier(connection.execute("select pg_catalog.current_database()::text").fetchall()[0][0])
 
 
 def _sql(name: str) -> bytes:
