@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import EqualityFamilies
 from dbops.checks.expressions import holds_where_not_null
 from dbops.checks.names import quote
-from dbops.checks.structure import keys
+from dbops.checks.structure import Key, keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +51,10 @@ class Gap(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What must lead an index: columns by number, each with the families that compare it and its collation."""
+    """What must lead an index: columns by number, each with the operator families that compare it."""
 
     columns: tuple[int, ...]
     families: Mapping[int, tuple[int, ...]]
-    collations: Mapping[int, int]
-    names: tuple[str, ...]
     temporal: bool
 
 
@@ -91,22 +89,17 @@ def _table_gap(catalog: Catalog, table: Relation, foreign_key: Constraint) -> Ga
 
 def _need(catalog: Catalog, table: int, foreign_key: Constraint) -> Need:
     """Return what a foreign key needs on a table that is its own or a partition of it: columns go by name there."""
-    names = catalog.column_names(foreign_key.table, foreign_key.columns)
-    by_name = {column.name: column for column in catalog.columns(table).values()} if table != foreign_key.table else {}
-    columns = tuple(by_name[name].number for name in names) if by_name else foreign_key.columns
+    columns = foreign_key.columns
+    if table != foreign_key.table:
+        by_name = {column.name: column.number for column in catalog.columns(table).values()}
+        columns = tuple(by_name[name] for name in catalog.column_names(foreign_key.table, columns))
     served = catalog.once(
         "equality families", lambda: {row.operator: row.families for row in catalog.rows(EqualityFamilies)}
     )
-    own = catalog.columns(table)
-    return Need(
-        columns=columns,
-        families={
-            column: served.get(operator, ()) for column, operator in zip(columns, foreign_key.operators, strict=True)
-        },
-        collations={column: own[column].collation for column in columns},
-        names=names,
-        temporal=foreign_key.temporal,
-    )
+    families = {
+        column: served.get(operator, ()) for column, operator in zip(columns, foreign_key.operators, strict=True)
+    }
+    return Need(columns, families, foreign_key.temporal)
 
 
 def _judge(index: Index, catalog: Catalog, need: Need) -> Gap | None:
@@ -117,7 +110,7 @@ def _judge(index: Index, catalog: Catalog, need: Need) -> Gap | None:
     if not _finds_equals(index, catalog, need):
         said = f"{quote(index.name)} begins with them, but {_unsuitable(index)}"
         return Gap(Reason.UNSUITABLE, said, index, lead)
-    if index.predicate and not holds_where_not_null(index.predicate, need.names):
+    if index.predicate and not holds_where_not_null(index.predicate, catalog.column_names(index.table, need.columns)):
         said = f"{quote(index.name)} begins with them, but holds only rows where {index.predicate}"
         return Gap(Reason.PARTIAL, said, index, lead)
     if not index.usable:
@@ -156,9 +149,14 @@ def _finds_equals(index: Index, catalog: Catalog, need: Need) -> bool:
     if need.temporal:  # its period is compared by overlap, which is GiST's business
         return index.method == "gist"
     return all(
-        key.family in need.families[key.column] and key.collation == need.collations[key.column]
+        key.family in need.families[key.column] and _under_own_collation(catalog, index, key)
         for key in keys(catalog, index)[: len(need.columns)]
     )
+
+
+def _under_own_collation(catalog: Catalog, index: Index, key: Key) -> bool:
+    """Return whether a key is in the collation of its column; 0 says that its type knows none."""
+    return key.collation == 0 or key.collation == catalog.columns(index.table)[key.column].collation
 
 
 def _unsuitable(index: Index) -> str:

@@ -184,3 +184,27 @@ update pg_class set reltuples = 5000000 where oid = 'visit'::regclass;
 create schema "Über.Klinik";
 create table "Über.Klinik"."Klinik" (id bigint primary key);
 create table "Über.Klinik"."Be""such" (id bigint primary key, "klinik id" bigint references "Über.Klinik"."Klinik");
+
+-- case: a temporal foreign key wants an index that finds periods
+-- finds: public.visit
+-- fix: using gist (room, during)
+-- server: 18
+create extension btree_gist;
+create table room (id int, open daterange, primary key (id, open without overlaps));
+create table visit (id int primary key, room int, during daterange,
+    foreign key (room, period during) references room (id, period open));
+
+-- case (near miss): a GiST index serves a temporal foreign key
+-- finds: 0
+-- server: 18
+create extension btree_gist;
+create table room (id int, open daterange, primary key (id, open without overlaps));
+create table visit (id int primary key, room int, during daterange,
+    foreign key (room, period during) references room (id, period open));
+create index on visit using gist (room, during);
+
+-- case (near miss): a foreign key that is not enforced looks nothing up
+-- finds: 0
+-- server: 18
+create table clinic (id bigint primary key);
+create table visit (id bigint primary key, clinic_id bigint references clinic not enforced);

@@ -114,14 +114,15 @@ def _draft(catalog: Catalog, uncovered: Uncovered) -> Draft:
         signature=tuple(sorted(columns)),
         severity=severity,
         verify=statement("indexes_of_table", qualified(table.schema, table.name)),
-        fix=_fix(catalog, table, columns, missing),
+        fix=_fix(catalog, table, columns, missing, temporal=keys[0].temporal),
     )
 
 
-def _fix(catalog: Catalog, table: Relation, columns: tuple[str, ...], missing: Gap) -> Fix:
+def _fix(catalog: Catalog, table: Relation, columns: tuple[str, ...], missing: Gap, *, temporal: bool) -> Fix | None:
     if missing.reason is Reason.INVALID and missing.nearest:
         return rebuild_index(catalog, missing.nearest)
-    return create_index(catalog, Shape(table.oid, tuple(map(quote, columns)), columns))
+    method = "gist" if temporal else "btree"  # a period is found by overlap
+    return create_index(catalog, Shape(table.oid, tuple(map(quote, columns)), columns, method))
 
 
 def _weigh(catalog: Catalog, table: Relation, keys: tuple[Constraint, ...]) -> tuple[Severity, str]:
