@@ -160,7 +160,9 @@ def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> Non
 def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
     """Print why there is no outcome: the failure's report where it says more than the message, then the message."""
     from dbops.evidence.run import report_without_run
+    from dbops.evidence.signals import what_ended
 
+    error = what_ended(error)
     ours = _as_ours(error, invocation)
     report = getattr(error, "report", None) or report_without_run(invocation.command, ours)
     outcome = Outcome(report, getattr(error, "kept", None))

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from dbops import __version__
 from dbops.errors import DbopsError, EvidenceNotKeptError, ExitCode, StoppedError
 from dbops.evidence import reserve
-from dbops.evidence.canonical import readable
+from dbops.evidence.canonical import canonical, readable
 from dbops.evidence.failure import problem_of, report_without_run
 from dbops.evidence.judge import judge
 from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
 from dbops.evidence.log import EvidenceLog, OpenLog
 from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source
 from dbops.evidence.seal import subjects_of
-from dbops.evidence.signals import uninterrupted
+from dbops.evidence.signals import uninterrupted, what_ended
 from dbops.evidence.steps import Clock, StepRecorder, milliseconds
 from dbops.evidence.wording import clean
 from dbops.files import directory_notes, keeping, secure_directory, sha256_of, sync_directory, write_new
@@ -123,8 +123,11 @@ class Run:
             run._open()
             yield run
         except BaseException as error:
-            run._end(error)
-            raise
+            ended_by = what_ended(error)
+            run._end(ended_by)
+            if ended_by is error:
+                raise
+            raise ended_by from None
         else:
             run._end(None)
 
@@ -293,6 +296,7 @@ class Run:
         """Return the judged report without its seal, as JSON, fit to be kept and shown."""
         body: dict[str, Any] = clean(judge(self._draft(error), error).to_json())
         del body["seal"]
+        canonical(body)  # a report that has no canonical form is a bug to be found here, not by an auditor
         return body
 
     def _seal(self, body: dict[str, Any], error: BaseException | None) -> None:

@@ -103,6 +103,22 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def what_ended(error: BaseException) -> BaseException:
+    """Return the signal or time limit in whose wake `error` was raised, else `error` itself.
+
+    What is interrupted cleans up, and cleaning up what was cut off in the middle may fail: that failure must not hide
+    why it was cut off.
+    """
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        if isinstance(behind, StoppedError | TimeLimitError):
+            return behind
+        seen.add(id(behind))
+        behind = behind.__context__ or behind.__cause__
+    return error
+
+
 def _raise(error: DbopsError) -> None:
     raise error
 
