@@ -124,7 +124,7 @@ def test_a_kept_catalog_read_back_is_the_same(mixed: Catalog) -> None:
     document = json.loads(json.dumps(mixed.to_json()))
     again = Catalog.from_json(document)
     for kind in reads():
-        assert again.rows(kind) == mixed.rows(kind)
+        assert again.rows_if_readable(kind) == mixed.rows_if_readable(kind)
     assert again.to_json() == mixed.to_json()
     assert again.server == mixed.server
 

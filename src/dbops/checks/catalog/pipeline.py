@@ -29,13 +29,17 @@ _RELEASE = b"release savepoint dbops_read"
 
 
 def run_apart(
-    connection: psycopg.Connection[tuple[object, ...]], statements: Sequence[str], *, first: str | None = None
+    connection: psycopg.Connection[tuple[object, ...]],
+    statements: Sequence[str | Sequence[str]],
+    *,
+    first: str | None = None,
 ) -> Iterator[PGresult]:
     """Yield the result of each statement in order, good (TUPLES_OK) or bad (FATAL_ERROR), one at a time.
 
-    `first` is run before them and what it sets for the transaction holds for all of them; should it fail, they are run
-    once more without it. The connection has to be inside a transaction, and is again when the iterator is exhausted; so
-    exhaust it. Raises psycopg.OperationalError when the connection is lost.
+    Several statements in the place of one share its savepoint: the last one's result is theirs, or the first one's that
+    failed. `first` is run before them and what it sets for the transaction holds for all of them; should it fail, they
+    are run once more without it. The connection has to be inside a transaction, and is again when the iterator is
+    exhausted; so exhaust it. Raises psycopg.OperationalError when the connection is lost.
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
@@ -43,17 +47,18 @@ def run_apart(
         _send(pgconn, _FIRST_SAVEPOINT, first.encode())
         pgconn.pipeline_sync()
         _send(pgconn, _FIRST_RELEASE)
-    for statement in statements:
-        _send(pgconn, _SAVEPOINT, statement.encode())
+    units = [(unit,) if isinstance(unit, str) else tuple(unit) for unit in statements]
+    for unit in units:
+        _send(pgconn, _SAVEPOINT, *(statement.encode() for statement in unit))
         pgconn.pipeline_sync()
         _send(pgconn, _ROLLBACK, _RELEASE)
     pgconn.pipeline_sync()
     prepared = not first or _take_first(pgconn)
-    for _ in statements:
-        savepoint, result, _sync = (_next_result(pgconn) for _ in range(3))
+    for unit in units:
+        # The savepoint's own is among them: it fails when the transaction is lost, and the rest then says no more.
+        *results, _sync = [_next_result(pgconn) for _ in range(len(unit) + 2)]
         if prepared:
-            # A savepoint fails only when the transaction is lost already; the statement then says no more than that.
-            yield savepoint if savepoint.status == pq.ExecStatus.FATAL_ERROR else result
+            yield next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), results[-1])
         # Not before: the server sends these with what the next sync ends, and the caller has work to do meanwhile.
         _rolled_back, _released = (_next_result(pgconn) for _ in range(2))
     _next_result(pgconn)  # the last sync

@@ -1,7 +1,8 @@
 """Read a `Catalog` from a server: every read in one round trip, the failures of each kept apart.
 
 A read that the role may not make becomes a skip with its GRANT; one that failed otherwise (a timeout, a lock, a column
-this server lacks) an error with the server's words. Neither ends the run, and neither looks like an empty result.
+this server lacks) an error with the server's words. Neither ends the run, and neither looks like an empty result. The
+plans of statements take a second round trip, since the statements have to be read first.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from psycopg import adapt, pq
 
 from dbops.checks.catalog.pipeline import run_apart
 from dbops.checks.catalog.reads import Read, notice_busy, reads
+from dbops.checks.catalog.rows.queries import LoggedStatement, Plan, PlanNode
 from dbops.checks.catalog.rows.relations import BusyRelation
 from dbops.checks.catalog.snapshot import Catalog, ReadFailure, Server
+from dbops.checks.explain import explain_workload
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -27,19 +30,38 @@ if TYPE_CHECKING:
     from dbops.connection.session import Session
 
 _INSUFFICIENT_PRIVILEGE = "42501"
+# By SQLSTATE, for reads of an extension's views: what is the matter, and what to do.
+_NO_EXTENSION = {
+    "42P01": (
+        "the extension {extension} is not in this database, or its schema is closed to this role",
+        "create extension {extension};",
+    ),
+    "55000": (
+        "the library of the extension {extension} is not loaded",
+        "name {extension} in shared_preload_libraries and restart the server",
+    ),
+}
 _HINTS = {
     "57014": "give it longer with --timeout, or run the audit when the server is less busy",
     "55P03": "another session holds a lock that blocks readers; run the audit again when it has ended",
 }
 
 
-def read_catalog(session: Session, wanted: Iterable[type[tuple[object, ...]]] | None = None) -> Catalog:
-    """Return a snapshot with the `wanted` reads, all of them by default. Costs one round trip."""
-    kinds = {*reads()} if wanted is None else {BusyRelation, *wanted}
+def read_catalog(
+    session: Session,
+    wanted: Iterable[type[tuple[object, ...]]] | None = None,
+    *,
+    logged: tuple[LoggedStatement, ...] | None = None,
+) -> Catalog:
+    """Return a snapshot with the `wanted` reads, all of them by default, and what a slow log says (`logged`).
+
+    Costs one round trip, and another if there are statements to explain.
+    """
+    kinds = {*reads(), Plan} if wanted is None else {BusyRelation, *wanted}
     chosen = [read for row, read in reads().items() if row in kinds]
     facts = session.facts
     server = Server(session.server_version, facts.database, facts.user, facts.is_superuser, facts.in_recovery)
-    statements = [read.statement(server.version) for read in chosen]
+    statements = [read.statements(server.version) for read in chosen]
     rows: dict[type[tuple[object, ...]], tuple[Any, ...]] = {}
     failures: dict[type[tuple[object, ...]], ReadFailure] = {}
     decode = adapt.Transformer(session.connection)
@@ -50,7 +72,19 @@ def read_catalog(session: Session, wanted: Iterable[type[tuple[object, ...]]] | 
                 rows[read.row] = _decoded(read, result, decode)
             else:
                 failures[read.row] = _failure(read, result, server)
-    return Catalog(server, rows, failures)
+    if logged is not None:
+        rows[LoggedStatement] = logged
+    catalog = Catalog(server, rows, failures)
+    return _with_plans(session, catalog) if Plan in kinds else catalog
+
+
+def _with_plans(session: Session, catalog: Catalog) -> Catalog:
+    """Return the snapshot with the plans of the statements it holds."""
+    answer = explain_workload(session, catalog)
+    if isinstance(answer, ReadFailure):
+        return catalog.extended({}, {Plan: answer, PlanNode: answer})
+    plans, nodes = answer
+    return catalog.extended({Plan: plans, PlanNode: nodes})
 
 
 def _decoded(read: Read, result: PGresult, decode: abc.Transformer) -> tuple[Any, ...]:
@@ -60,7 +94,9 @@ def _decoded(read: Read, result: PGresult, decode: abc.Transformer) -> tuple[Any
     if returned != expected:
         raise AssertionError(f"{read.name}.sql returns {returned}, its class has {expected}")
     decode.set_pgresult(result)
-    return tuple(decode.load_rows(0, result.ntuples, _maker(read.row)))
+    rows = decode.load_rows(0, result.ntuples, _maker(read.row))
+    # A class that must not keep what the server sent says so by having `received`.
+    return tuple(row.received() for row in rows) if hasattr(read.row, "received") else tuple(rows)
 
 
 def _maker(row: type[Any]) -> Callable[[Any], Any]:
@@ -99,6 +135,8 @@ def _failure(read: Read, result: PGresult, server: Server) -> ReadFailure:
     reason = f"the catalog read {read.name!r} failed: {redact(message)} (SQLSTATE {state or 'unknown'})"
     if state == _INSUFFICIENT_PRIVILEGE:
         return ReadFailure("skip", reason, read.remedy(server.version, server.user))
+    if (extension := read.extension(server.version)) and state in _NO_EXTENSION:
+        return ReadFailure("skip", *(text.format(extension=extension) for text in _NO_EXTENSION[state]))
     return ReadFailure("error", reason, _HINTS.get(state))
 
 

@@ -2,7 +2,8 @@
 
 A read is found, not listed: every `sql/<name>.sql` that has a class in `rows.py`. The variant for an older server is
 chosen by file name, `<name>.before_<major>.sql`. A first line `-- with: scope` puts the audit's scope before the
-statement; a line `-- grant: <role>` names the role to grant where reading the catalog is not the matter.
+statement; a line `-- grant: <role>` names the role to grant where reading the catalog is not the matter; a line
+`-- extension: <name>` lets the statement name that extension's views without the schema they are in.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.catalog.rows import ROW_CLASSES
 from dbops.checks.catalog.rows.base import GATHERED
-from dbops.checks.names import quote
+from dbops.checks.names import literal, quote
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _SCOPE = "-- with: scope\n"
 _GRANT = re.compile(r"^-- grant: (\w+)$", re.MULTILINE)
+_EXTENSION = re.compile(r"^-- extension: (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 _RELATION = re.compile(r"\b(?:from|join)\s+pg_catalog\.(pg_\w+)\b(?!\s*\()")
 _BEFORE = re.compile(r"\.before_(\d+)\.sql\Z")
@@ -40,6 +42,17 @@ class Read:
         if not text.startswith(_SCOPE):
             return text
         return f"with scope as (\n{_text('scope.sql')})\n{text.removeprefix(_SCOPE)}"
+
+    def statements(self, server_version: int) -> tuple[str, ...]:
+        """Return the SQL to run for it, in one savepoint; the last statement returns the rows."""
+        extension = self.extension(server_version)
+        into_schema = (_text("into_schema_of.sql").replace(":'extension'", literal(extension)),) if extension else ()
+        return (*into_schema, self.statement(server_version))
+
+    def extension(self, server_version: int) -> str | None:
+        """Return the extension whose views the statement reads, None if it reads the catalog."""
+        found = _EXTENSION.search(self.statement(server_version))
+        return found[1] if found else None
 
     def remedy(self, server_version: int, user: str) -> str:
         """Return the GRANT that lets `user` make this read."""

@@ -79,6 +79,14 @@ class Catalog:
         self._failures = dict(failures or {})
         self._derived: dict[object, Any] = {}
 
+    def extended(
+        self,
+        rows: Mapping[type[tuple[object, ...]], tuple[Any, ...]],
+        failures: Mapping[type[tuple[object, ...]], ReadFailure] | None = None,
+    ) -> Catalog:
+        """Return the snapshot with more in it."""
+        return Catalog(self.server, self._rows | dict(rows), self._failures | dict(failures or {}))
+
     def rows(self, kind: type[Row]) -> tuple[Row, ...]:
         """Return every row of one read, in the order of its statement; ReadFailedError if there are none to be had."""
         if kind not in self._rows:

@@ -9,8 +9,19 @@ OIDs join rows and go no further: nothing that is printed or fingerprinted holds
 from dbops.checks.catalog.rows.access import Publication, RowPolicy
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
+from dbops.checks.catalog.rows.capacity import Sequence
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
+from dbops.checks.catalog.rows.queries import (
+    LoggedStatement,
+    Plan,
+    PlanNode,
+    QuerySettings,
+    SearchPath,
+    StatementEvictions,
+    StatementStatistics,
+    TableScans,
+)
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
 
 __all__ = [
@@ -23,14 +34,23 @@ __all__ = [
     "Index",
     "IndexActivity",
     "IndexBuild",
+    "LoggedStatement",
     "OperatorClass",
+    "Plan",
+    "PlanNode",
     "Publication",
+    "QuerySettings",
     "Relation",
     "Row",
     "RowPolicy",
+    "SearchPath",
+    "Sequence",
+    "StatementEvictions",
+    "StatementStatistics",
     "StatisticsWindow",
     "TableActivity",
     "TableColumns",
+    "TableScans",
     "UnprovenConstraint",
     "read",
 ]

@@ -1,4 +1,7 @@
-"""How a class of rows becomes known: `@read("<name>")` ties it to `sql/<name>.sql`."""
+"""How a class of rows becomes known: `@read("<name>")` ties it to `sql/<name>.sql`.
+
+`@gathered("<name>")` is for rows that no statement of ours returns as they are: made of plans, or of a log.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ Row = TypeVar("Row", bound=tuple[object, ...])
 
 # Which class holds the rows of which read; filled by `read` below, read by `reads.py`.
 ROW_CLASSES: dict[str, type[tuple[object, ...]]] = {}
+GATHERED: set[type[tuple[object, ...]]] = set()
 
 
 def read(name: str) -> Callable[[type[Row]], type[Row]]:
@@ -19,5 +23,15 @@ def read(name: str) -> Callable[[type[Row]], type[Row]]:
     def register(row: type[Row]) -> type[Row]:
         ROW_CLASSES[name] = row
         return row
+
+    return register
+
+
+def gathered(name: str) -> Callable[[type[Row]], type[Row]]:
+    """Register a class of rows that are kept under `name`, and that no read returns."""
+
+    def register(row: type[Row]) -> type[Row]:
+        GATHERED.add(row)
+        return read(name)(row)
 
     return register
