@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -62,3 +63,14 @@ def test_a_time_limit_waits_while_a_record_is_written_and_ends_with_its_block() 
     assert ["the end of the record"] == reached
     assert signal.SIG_DFL == signal.getsignal(signal.SIGALRM)
     assert 0.0 == signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+def swallow_a_signal() -> None:
+    with contextlib.suppress(Exception):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_run_whose_signal_somebody_swallowed_does_not_pass(tmp_path: Path) -> None:
+    with stoppable(), pytest.raises(StoppedError) as raised, Run.start("audit", tmp_path / "logs", "index-audit"):
+        swallow_a_signal()
+    assert (143, "inconclusive") == (raised.value.report.exit_code, raised.value.report.verdict)

@@ -252,6 +252,7 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
             _refuse_lost(ctx, values)
             return None
         options.check()
+        _load_driver()
         return body(options)
 
     hints = get_type_hints(kind, include_extras=True)
@@ -266,6 +267,17 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *shown]}
     run.__doc__, run.__name__, run.__module__ = body.__doc__, body.__name__, body.__module__
     return run
+
+
+def _load_driver() -> None:
+    """Import psycopg before anything else does, with signals held back.
+
+    While it looks for its library it takes every exception, ours for a signal too, to mean that there is none.
+    """
+    from dbops.evidence.signals import uninterrupted
+
+    with uninterrupted():
+        import psycopg  # noqa: F401
 
 
 def _refuse_lost(context: typer.Context, values: Mapping[str, Any]) -> None:

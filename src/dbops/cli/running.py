@@ -77,12 +77,9 @@ def recorded(
     """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take."""
     from dbops.evidence.keys import find_signer
     from dbops.evidence.run import Run
-    from dbops.evidence.signals import time_limit, uninterrupted
+    from dbops.evidence.signals import time_limit
     from dbops.render.progress import showing
 
-    with uninterrupted():
-        # While it looks for its library it takes every exception, ours for a signal too, for "no pq wrapper available".
-        import psycopg  # noqa: F401
     seconds = time_limit_of(options)
     with (
         Run.start(

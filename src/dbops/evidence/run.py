@@ -26,7 +26,7 @@ from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
 from dbops.evidence.log import EvidenceLog, OpenLog
 from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source
 from dbops.evidence.seal import subjects_of
-from dbops.evidence.signals import uninterrupted, what_ended
+from dbops.evidence.signals import swallowed, uninterrupted, what_ended
 from dbops.evidence.steps import Clock, StepRecorder, milliseconds
 from dbops.evidence.wording import clean
 from dbops.files import directory_notes, keeping, secure_directory, sha256_of, sync_directory, write_new
@@ -129,7 +129,10 @@ class Run:
                 raise
             raise ended_by from None
         else:
-            run._end(None)
+            stopped = swallowed()
+            run._end(stopped)
+            if stopped is not None:
+                raise stopped
 
     @property
     def command(self) -> str:

@@ -27,17 +27,17 @@ class _Stopper:
     """The handler: raises StoppedError for the first signal, or keeps it while a record is being written."""
 
     def __init__(self) -> None:
-        self._first: int | None = None
+        self.first: int | None = None
         self._waiting: DbopsError | None = None
         self._held = 0
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        if self._first is not None:
+        if self.first is not None:
             # The user asked twice, or cleaning up hangs: go at once, with the disposition the caller will see.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        self._first = number
+        self.first = number
         self.interrupt(StoppedError(number))
 
     def interrupt(self, error: DbopsError) -> None:
@@ -101,6 +101,16 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def swallowed() -> StoppedError | None:
+    """Return the signal that came, was raised, and was taken for an ordinary error by somebody's `except Exception`.
+
+    To be asked where everything seems to have ended well: the user said stop, and must not be told that all is done.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    number = handler.first if isinstance(handler, _Stopper) else None
+    return None if number is None else StoppedError(number)
 
 
 def what_ended(error: BaseException) -> BaseException:
