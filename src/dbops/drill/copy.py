@@ -7,7 +7,8 @@ Rules, in order:
 2. The restorer owns the database while it loads, and the owner of a database can set what every later session in it
    starts with. Before the superuser enters, everybody else is shown out and such settings are reset, from outside.
 3. Temporary rights are given when the schemas exist and taken away before the real ones are restored.
-4. The server keeps PostgreSQL's durable defaults: a restore that skips fsync says nothing about a recovery time.
+4. The server keeps PostgreSQL's durable defaults: a restore that skips fsync says nothing about a recovery time. The
+   restorer does not wait for each commit; a checkpoint at the end brings all of it to disk, and its time counts.
 
 What this does not do: run pg_restore (`passes.py`), or look at what has been restored (`compare.py`).
 """
@@ -237,6 +238,11 @@ class Copy:
                 "grant connect, create, temporary on database {database} to {restorer}",
             ):
                 connection.execute(sql.SQL(statement).format(**names))
+
+    def checkpoint(self) -> None:
+        """Bring everything restored to disk."""
+        with scratch(self.server, "postgres") as connection:
+            connection.execute("checkpoint")
 
     def mark_log(self, text: str) -> None:
         """Write a line to the server's log, so that a reader knows when everything before it is there."""

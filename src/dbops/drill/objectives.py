@@ -27,8 +27,9 @@ def rto_measured(phases: Mapping[str, int], allowances: Mapping[str, dt.timedelt
     """Return the objective for a restore that took these phases (milliseconds) on a durable server."""
     declared = {f"allowance: {name}": _ms(value) for name, value in allowances.items()}
     value = sum(phases.values()) + sum(declared.values())
-    known = "the phases of this restore, with fsync on, and the declared allowances"
-    technical = "the phases of this restore, with fsync on; technical only: no time to detect, decide, cut over"
+    measured = "the phases of this restore, with fsync on and a checkpoint at its end"
+    known = f"{measured}, and the declared allowances"
+    technical = f"{measured}; technical only: no time to detect, decide, cut over is declared"
     return Objective(
         id="rto",
         scenario=_RTO_SCENARIO,
