@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from dbops.model import Check, ExtensionInfo, Progress, SourceInfo
 
 
+_OLDEST_TARGET = 15
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
     """The server to restore into, and the client programs to do it with."""
@@ -66,6 +69,12 @@ def choose_programs(source_major: int, archive_major: int, options: DrillOptions
             )
     else:
         server = find_server(source_major, environ=options.environ)
+    if server.major < _OLDEST_TARGET:
+        raise ProgramMissingError(
+            f"a restore into PostgreSQL {server.major} cannot be judged: errors are read from a log in JSON, which"
+            f" servers write since {_OLDEST_TARGET}",
+            hint=f"name the server programs of PostgreSQL {_OLDEST_TARGET} or newer with --target-bindir",
+        )
     needed = max(archive_major, server.major)
     if options.client_bindir is None and server.has("pg_restore") and server.major >= archive_major:
         return Programs(server, server)
