@@ -68,6 +68,14 @@ def covers(catalog: Catalog, index: Index, foreign_key: Constraint) -> bool:
     return index.table == foreign_key.table and _judge(index, catalog, _need(catalog, index.table, foreign_key)) is None
 
 
+def would_cover(catalog: Catalog, index: Index, foreign_key: Constraint) -> bool:
+    """Return whether an index of a foreign key's own table would cover it, were it built anew."""
+    if index.usable or index.table != foreign_key.table:
+        return False
+    missing = _judge(index, catalog, _need(catalog, index.table, foreign_key))
+    return missing is not None and missing.reason is Reason.INVALID
+
+
 def _table_gap(catalog: Catalog, table: Relation, foreign_key: Constraint) -> Gap | None:
     need = _need(catalog, table.oid, foreign_key)
     gaps = [_judge(index, catalog, need) for index in catalog.indexes_of(table.oid)]

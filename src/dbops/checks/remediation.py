@@ -16,7 +16,7 @@ from dbops.checks.structure import Shape, shape
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dbops.checks.catalog import Catalog, Index, Relation
+    from dbops.checks.catalog import Catalog, Constraint, Index, Relation
 
 BUILD_LOCKS = (
     "SHARE UPDATE EXCLUSIVE while the index is built: reads and writes go on, other DDL and VACUUM of the table wait."
@@ -33,10 +33,17 @@ DROP_PARTITIONED_LOCKS = (
     " partitioned index concurrently. Set lock_timeout first."
 )
 REBUILD_LOCKS = "SHARE UPDATE EXCLUSIVE while the index is built anew beside the old one. Outside a transaction."
+COMPLETE_CONSTRAINT_LOCKS = (
+    "SHARE UPDATE EXCLUSIVE on one partition after the other while its index is built, ACCESS EXCLUSIVE for an instant"
+    " when that becomes its constraint. Partitions of partitions, and constraints that are no plain key, are built"
+    " with writes waiting. Outside a transaction; the parent becomes valid with the last ATTACH."
+)
 REBUILD_BLOCKING_LOCKS = (
     "SHARE on the table, ACCESS EXCLUSIVE on the index meanwhile: writes wait, and reads that would use it."
     " PostgreSQL cannot rebuild the index of an exclusion constraint concurrently."
 )
+
+_LOOKS_AGAIN = 140000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +122,17 @@ def _attach(table: Relation, name: str, partition: Relation, child: str) -> str:
     return f"alter index {qualified(table.schema, name)} attach partition {qualified(partition.schema, child)};"
 
 
-def _unattached_twin(catalog: Catalog, partition: Relation, wanted: Shape) -> Index | None:
-    """Return an index of a partition that would do as its part of a partitioned one."""
+def _unattached_twin(
+    catalog: Catalog, partition: Relation, wanted: Shape, constraint: Constraint | None = None
+) -> Index | None:
+    """Return an index of a partition that would do as its part of a partitioned one, or of its `constraint`."""
     spelled = wanted._replace(settings=(), tablespace=None).spelled()
     for index in catalog.indexes_of(partition.oid):
         there = shape(catalog, index)._replace(settings=(), tablespace=None)
         if index.usable and index.parent is None and there.spelled() == spelled:
-            return index
+            own = catalog.backed_constraints.get(index.oid)
+            if constraint is None or own is None or own.type == constraint.type:
+                return index
     return None
 
 
@@ -152,8 +163,8 @@ def _drop_word(table: Relation) -> str:
     return "drop index" if table.is_partitioned else "drop index concurrently"
 
 
-def rebuild_index(catalog: Catalog, index: Index) -> Fix:
-    """Return what builds an index anew; where it is the parent of others, what makes it whole."""
+def rebuild_index(catalog: Catalog, index: Index) -> Fix | None:
+    """Return what builds an index anew; where it is the parent of others, what makes it whole, None if nothing can."""
     name = catalog.index_name(index)
     if index.kind == "I":
         return complete_partitioned_index(catalog, index)
@@ -162,27 +173,111 @@ def rebuild_index(catalog: Catalog, index: Index) -> Fix:
     return Fix(f"reindex index concurrently {name};", None, REBUILD_LOCKS)
 
 
-def complete_partitioned_index(catalog: Catalog, index: Index) -> Fix:
-    """Return what gives every partition its part of a partitioned index; the last ATTACH makes the index valid."""
-    return Fix("\n".join(_missing_parts(catalog, index)), None, BUILD_PARTITIONED_LOCKS)
+def complete_partitioned_index(catalog: Catalog, index: Index) -> Fix | None:
+    """Return what gives every partition its part of a partitioned index; the last ATTACH makes the index valid.
+
+    None where PostgreSQL offers no way but to drop the constraint that stands on it.
+    """
+    constraint = catalog.backed_constraints.get(index.oid)
+    if _can_be_completed(catalog, index):
+        locks = COMPLETE_CONSTRAINT_LOCKS if constraint else BUILD_PARTITIONED_LOCKS
+        return Fix("\n".join(_missing_parts(catalog, index)), None, locks)
+    if constraint:
+        return None
+    return _replace(catalog, index)
+
+
+def _can_be_completed(catalog: Catalog, index: Index) -> bool:
+    """Return whether attaching parts can make a partitioned index valid.
+
+    It cannot where a partition is a foreign table, which has no index and is counted all the same, nor before 14 where
+    nothing is left to be attached: only 14 looks again when a part is attached once more.
+    """
+    if _has_foreign_partition(catalog, catalog.relations[index.table]):
+        return False
+    partitions = catalog.partitions.get(index.table, ())
+    parts = {part.table: part for part in catalog.index_parts.get(index.oid, ())}
+    if catalog.server.version >= _LOOKS_AGAIN or any(partition.oid not in parts for partition in partitions):
+        return True
+    return any(part.kind == "I" and not part.valid and _can_be_completed(catalog, part) for part in parts.values())
+
+
+def _replace(catalog: Catalog, index: Index) -> Fix:
+    """Return what makes a partitioned index once more beside the incomplete one, and gives it the name."""
+    table = catalog.relations[index.table]
+    wanted = shape(catalog, index)
+    built = create_index(catalog, wanted)
+    name, provisional = catalog.index_name(index), qualified(table.schema, new_name(catalog, table, wanted))
+    take_over = f"alter index {provisional} rename to {quote(index.name)};"
+    return Fix(f"{built.sql}\ndrop index {name};\n{take_over}", None, f"{built.locks} {DROP_PARTITIONED_LOCKS}")
 
 
 def _missing_parts(catalog: Catalog, index: Index) -> Iterator[str]:
     table = catalog.relations[index.table]
-    wanted = shape(catalog, index)
     attached = {part.table: part for part in catalog.index_parts.get(index.oid, ())}
+    again = ""
     for partition in catalog.partitions.get(table.oid, ()):
         part = attached.get(partition.oid)
-        if part is not None:
-            if not part.valid:
-                yield rebuild_index(catalog, part).sql
-                # Attaching it once more makes PostgreSQL look again whether the parent is whole.
-                yield _attach(table, index.name, partition, part.name)
+        if part is None:
+            yield from _missing_part(catalog, index, partition)
             continue
-        there = _unattached_twin(catalog, partition, wanted)
-        child = there.name if there else new_name(catalog, partition, wanted)
-        if partition.is_partitioned and not there:
-            yield from _create_partitioned(catalog, partition, child, wanted)
-        elif not there:
-            yield _create("concurrently ", child, partition, wanted)
-        yield _attach(table, index.name, partition, child)
+        # Attaching a part once more makes PostgreSQL look again whether the parent is whole.
+        again = _attach(table, index.name, partition, part.name)
+        if not part.valid:
+            rebuilt = rebuild_index(catalog, part)
+            yield from (rebuilt.sql,) if rebuilt else ()
+    if again:
+        yield again
+
+
+def _missing_part(catalog: Catalog, index: Index, partition: Relation) -> Iterator[str]:
+    """Yield what gives a partition without any part of a partitioned index its part, attached."""
+    table = catalog.relations[index.table]
+    wanted = shape(catalog, index)
+    constraint = catalog.backed_constraints.get(index.oid)
+    there = _unattached_twin(catalog, partition, wanted, constraint)
+    child = there.name if there else new_name(catalog, partition, wanted)
+    if constraint:
+        yield from _constrain(catalog, constraint, wanted, partition, child)
+    elif partition.is_partitioned and not there:
+        yield from _create_partitioned(catalog, partition, child, wanted)
+    elif not there:
+        yield _create("concurrently ", child, partition, wanted)
+    yield _attach(table, index.name, partition, child)
+
+
+def _constrain(
+    catalog: Catalog, constraint: Constraint, wanted: Shape, partition: Relation, child: str
+) -> Iterator[str]:
+    """Yield what gives a partition the constraint `child`, so that its index can be attached to the parent's."""
+    there = next((index for index in catalog.indexes_of(partition.oid) if index.name == child), None)
+    if there and there.oid in catalog.backed_constraints:
+        return
+    table = f"alter table {qualified(partition.schema, partition.name)}"
+    defined = _constraint_definition(catalog, constraint)
+    if constraint.type == "x" or constraint.temporal or partition.is_partitioned:
+        yield f"{table} add constraint {quote(child)} {defined};"
+        return
+    if not there:
+        yield _create("concurrently ", child, partition, wanted)
+    kind = "primary key" if constraint.type == "p" else "unique"
+    yield f"{table} add constraint {quote(child)} {kind} using index {quote(child)}{_deferral(constraint)};"
+
+
+def _constraint_definition(catalog: Catalog, constraint: Constraint) -> str:
+    """Return a primary key, unique or exclusion constraint as ALTER TABLE takes it."""
+    if constraint.definition:
+        return constraint.definition
+    index = catalog.indexes[constraint.index_oid or 0]
+    nulls = " nulls not distinct" if index.nulls_not_distinct else ""
+    columns = ", ".join(map(quote, catalog.column_names(constraint.table, constraint.columns)))
+    columns += " without overlaps" if constraint.temporal else ""
+    include = ", ".join(map(quote, catalog.column_names(constraint.table, index.included)))
+    text = f"{'primary key' if constraint.type == 'p' else f'unique{nulls}'} ({columns})"
+    return text + (f" include ({include})" if include else "") + _deferral(constraint)
+
+
+def _deferral(constraint: Constraint) -> str:
+    if not constraint.deferrable:
+        return ""
+    return " deferrable initially deferred" if constraint.deferred else " deferrable"

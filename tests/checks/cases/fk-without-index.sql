@@ -208,3 +208,21 @@ create index on visit using gist (room, during);
 -- server: 18
 create table clinic (id bigint primary key);
 create table visit (id bigint primary key, clinic_id bigint references clinic not enforced);
+
+-- case: the invalid index that would cover is a leftover to be dropped, so another is made
+-- finds: public.visit
+-- fix: create index concurrently ix_visit_clinic_id on public.visit (clinic_id);
+create table clinic (id bigint primary key);
+create table visit (id bigint primary key, clinic_id bigint references clinic);
+create index visit_clinic_ccnew on visit (clinic_id);
+update pg_index set indisvalid = false where indexrelid = 'visit_clinic_ccnew'::regclass;
+
+-- case: of two invalid indexes that would cover, the one that stays is built anew
+-- finds: public.visit
+-- fix: reindex index concurrently public.visit_clinic_id_at;
+create table clinic (id bigint primary key);
+create table visit (id bigint primary key, clinic_id bigint references clinic, at date);
+create index visit_clinic_id on visit (clinic_id);
+create index visit_clinic_id_at on visit (clinic_id, at);
+update pg_index set indisvalid = false
+ where indexrelid in ('visit_clinic_id'::regclass, 'visit_clinic_id_at'::regclass);

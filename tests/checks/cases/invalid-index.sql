@@ -77,3 +77,41 @@ create index on only visit (id);
 create table visit (id bigint primary key, at date);
 create index visit_at on visit (at);
 update pg_index set indisvalid = false where indexrelid = 'visit_at'::regclass;
+
+-- case: two of one structure: one is built anew, the other one dropped
+-- finds: public.visit_at_1, public.visit_at_2
+create table visit (id bigint primary key, at date);
+create index visit_at_1 on visit (at);
+create index visit_at_2 on visit (at);
+update pg_index set indisvalid = false where indexrelid in ('visit_at_1'::regclass, 'visit_at_2'::regclass);
+
+-- case: it would only be the beginning of another, so it goes
+-- finds: public.visit_at
+-- says: visit_at_n does the same: drop it
+-- fix: drop index concurrently public.visit_at;
+create table visit (id bigint primary key, at date, n int);
+create index visit_at on visit (at);
+create index visit_at_n on visit (at, n);
+update pg_index set indisvalid = false where indexrelid = 'visit_at'::regclass;
+
+-- case: an expectation waits for the one, the other one goes
+-- finds: public.visit_at_2
+-- says: visit_at_1 is to do the same: drop it
+-- policy: [[expect.index]]
+-- policy: id = "at"
+-- policy: table = "visit"
+-- policy: columns = ["at"]
+create table visit (id bigint primary key, at date);
+create index visit_at_1 on visit (at);
+create index visit_at_2 on visit (at);
+update pg_index set indisvalid = false where indexrelid in ('visit_at_1'::regclass, 'visit_at_2'::regclass);
+
+-- case (near miss): an invalid part is mended with the partitioned index it belongs to
+-- finds: 0
+-- server: 14
+create table visit (at date, clinic int) partition by range (at);
+create table visit_1 partition of visit for values from ('2020-01-01') to ('2021-01-01');
+create index visit_clinic on only visit (clinic);
+create index visit_1_clinic on visit_1 (clinic);
+update pg_index set indisvalid = false where indexrelid = 'visit_1_clinic'::regclass;
+alter index visit_clinic attach partition visit_1_clinic;

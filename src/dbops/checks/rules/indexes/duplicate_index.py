@@ -19,17 +19,18 @@ backs a constraint, unique, replica identity, clustered, more scans, smaller, na
 
 ## What it does not see
 
-Indexes that are the beginning of another: those are a trade-off, not a duplicate. Hints and code that name an index.
+Indexes that are the beginning of another: those are a trade-off, not a duplicate (`redundant-index`). Hints and code
+that name an index.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import (
     Collation,
     Constraint,
+    EqualityFamilies,
     Index,
     IndexActivity,
     OperatorClass,
@@ -39,67 +40,35 @@ from dbops.checks.catalog import (
 from dbops.checks.names import qualified, quote
 from dbops.checks.remediation import Fix, drop_index
 from dbops.checks.rule import Draft, Rule
-from dbops.checks.structure import enforced_by, keep_order, keys, needed_for_itself, shape
+from dbops.checks.structure import shape
+from dbops.checks.surplus import duplicates
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
 
 RULE = Rule(
     severity=Severity.WARNING,
-    needs=[Relation, TableColumns, Index, Constraint, OperatorClass, Collation],
+    needs=[Relation, TableColumns, Index, Constraint, OperatorClass, Collation, EqualityFamilies],
     refines=[IndexActivity],
 )
 
 
-def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each group of indexes that are the same, where one of them can go."""
-    scans = {row.index_oid: row.scans for row in catalog.rows_if_readable(IndexActivity)}
-    for group in _groups(catalog):
-        kept, surplus = split(catalog, group, scans)
-        if surplus:
-            yield _draft(catalog, kept, surplus)
+    for group in duplicates(catalog, policy):
+        yield _draft(catalog, *group)
 
 
-def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001
+def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001  (every rule has this signature)
     """Every usable index."""
     indexes = catalog.rows(Index)
     return Scope(checked=sum(index.usable for index in indexes), total=len(indexes))
-
-
-def _groups(catalog: Catalog) -> Iterator[list[Index]]:
-    """Yield the usable indexes of each table that have the same content, where there are two or more."""
-    # By numbers first: deriving the keys of every index costs more than everything else here.
-    alike: dict[tuple[object, ...], list[Index]] = defaultdict(list)
-    for index in catalog.rows(Index):
-        if index.usable:
-            leading = index.columns[: index.key_count]
-            alike[index.table, index.method, leading, index.options, index.predicate].append(index)
-    for candidates in alike.values():
-        if len(candidates) > 1:
-            same: dict[tuple[object, ...], list[Index]] = defaultdict(list)
-            for index in candidates:
-                same[keys(catalog, index), frozenset(index.included), index.opclass_settings].append(index)
-            yield from (group for group in same.values() if len(group) > 1)
-
-
-def split(
-    catalog: Catalog, group: Sequence[Index], scans: dict[int, int]
-) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
-    """Return which of a group to keep, the best first, and which can go."""
-    kept = sorted(group, key=lambda index: keep_order(catalog, index, scans))
-    surplus: list[Index] = []
-    for index in reversed(kept[1:]):
-        others = [other for other in kept if other is not index]
-        if not needed_for_itself(catalog, index) and any(enforced_by(catalog, other, index) for other in others):
-            kept.remove(index)
-            surplus.append(index)
-    return tuple(kept), tuple(sorted(surplus, key=lambda index: index.name))
 
 
 def _draft(catalog: Catalog, kept: tuple[Index, ...], surplus: tuple[Index, ...]) -> Draft:

@@ -39,11 +39,12 @@ from dbops.checks.catalog import (
     TableActivity,
     TableColumns,
 )
-from dbops.checks.cover import Gap, Reason, gap
+from dbops.checks.cover import Gap, gap, would_cover
 from dbops.checks.names import qualified, quote
 from dbops.checks.remediation import create_index, rebuild_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import Shape, spelled_columns
+from dbops.checks.unusable import dropped
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.severity import Severity
@@ -76,13 +77,13 @@ class Uncovered(NamedTuple):
     gap: Gap
 
 
-def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each set of columns with a foreign key and no cover."""
     for uncovered in _uncovered(catalog):
-        yield _draft(catalog, uncovered)
+        yield _draft(catalog, policy, uncovered)
 
 
-def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001
+def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001  (every rule has this signature)
     """Every enforced foreign key, each partitioned one once."""
     return Scope(checked=len(foreign_keys(catalog)), total=sum(key.type == "f" for key in catalog.rows(Constraint)))
 
@@ -103,7 +104,7 @@ def _uncovered(catalog: Catalog) -> Iterator[Uncovered]:
             yield Uncovered(catalog.relations[table], tuple(key for _, key in gaps), gaps[0][0])
 
 
-def _draft(catalog: Catalog, uncovered: Uncovered) -> Draft:
+def _draft(catalog: Catalog, policy: Policy, uncovered: Uncovered) -> Draft:
     table, keys, missing = uncovered
     columns = catalog.column_names(table.oid, keys[0].columns)
     said = " and ".join(f"{quote(key.name)} to {catalog.name_of(key.foreign_table or 0)}" for key in keys)
@@ -114,14 +115,17 @@ def _draft(catalog: Catalog, uncovered: Uncovered) -> Draft:
         signature=tuple(sorted(columns)),
         severity=severity,
         verify=statement("indexes_of_table", qualified(table.schema, table.name)),
-        fix=_fix(catalog, table, columns, missing, temporal=keys[0].temporal),
+        fix=_fix(catalog, policy, uncovered, columns),
     )
 
 
-def _fix(catalog: Catalog, table: Relation, columns: tuple[str, ...], missing: Gap, *, temporal: bool) -> Fix | None:
-    if missing.reason is Reason.INVALID and missing.nearest:
-        return rebuild_index(catalog, missing.nearest)
-    method = "gist" if temporal else "btree"  # a period is found by overlap
+def _fix(catalog: Catalog, policy: Policy, uncovered: Uncovered, columns: tuple[str, ...]) -> Fix | None:
+    """Return what makes a cover, or builds one anew that is there; not one that `invalid-index` has dropped."""
+    table, keys, _ = uncovered
+    for index in catalog.indexes_of(table.oid):
+        if would_cover(catalog, index, keys[0]) and not dropped(catalog, policy, index):
+            return rebuild_index(catalog, index)
+    method = "gist" if keys[0].temporal else "btree"  # a period is found by overlap
     return create_index(catalog, Shape(table.oid, tuple(map(quote, columns)), columns, method))
 
 

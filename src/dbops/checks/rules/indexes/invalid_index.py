@@ -11,27 +11,36 @@ Writers keep such an index up to date, or at least pay for its name, and no quer
 
 ## How to fix
 
-Drop it where a valid index of the same structure exists, or where it is a leftover of REINDEX; else build it anew. A
-unique index may fail again on the duplicates that made it invalid: find them first.
+Drop it where another index does the same, or begins with the same and goes on, or where it is a leftover of REINDEX;
+else build it anew. A unique index may fail again on the duplicates that made it invalid: find them first.
 
 ## What it does not see
 
 Builds of other roles show only that they run, unless this role has pg_read_all_stats; while one runs, the finding says
-so and offers no statement. A partitioned index that lacks parts is not broken but incomplete, and not reported here. An
-invalid index that a declared expectation waits for is reported there, once.
+so and offers no statement. A partitioned index that lacks parts is not broken but incomplete: with its invalid parts
+it is reported by `partitioned-index-incomplete`. An invalid index that a declared expectation waits for is reported
+there, once.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from dbops.checks.catalog import Collation, Constraint, Index, IndexBuild, OperatorClass, Relation, TableColumns
-from dbops.checks.expectations import Outcome, match_indexes
+from dbops.checks.catalog import (
+    Collation,
+    Constraint,
+    EqualityFamilies,
+    Index,
+    IndexBuild,
+    OperatorClass,
+    Relation,
+    TableColumns,
+)
 from dbops.checks.names import qualified, quote
 from dbops.checks.remediation import Fix, drop_index, rebuild_index
 from dbops.checks.rule import Draft, Rule
-from dbops.checks.structure import same_content, shape, signature
+from dbops.checks.structure import shape, signature
+from dbops.checks.unusable import Cure, cures
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.severity import Severity
@@ -44,23 +53,16 @@ if TYPE_CHECKING:
 
 RULE = Rule(
     severity=Severity.WARNING,
-    needs=[Relation, TableColumns, Index, IndexBuild, Constraint, OperatorClass, Collation],
+    needs=[Relation, TableColumns, Index, IndexBuild, Constraint, OperatorClass, Collation, EqualityFamilies],
 )
-
-_LEFTOVER = re.compile(r"_cc(?:new|old)\d*\Z")
 
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each index that is there and of no use."""
-    running = {build.index_oid for build in catalog.rows(IndexBuild)}
-    awaited = {
-        match.index.oid
-        for match in match_indexes(catalog, policy)
-        if match.index and match.outcome in {Outcome.INVALID, Outcome.BUILDING}
-    }
-    for index in catalog.rows(Index):
-        if not index.usable and index.kind == "i" and index.oid not in running | awaited:
-            yield _draft(catalog, index, maybe_building=None in running)
+    maybe_building = any(build.index_oid is None for build in catalog.rows(IndexBuild))
+    for cure in cures(catalog, policy).values():
+        if cure.index.kind == "i":
+            yield _draft(catalog, cure, maybe_building=maybe_building)
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001  (every rule has this signature)
@@ -69,11 +71,12 @@ def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001  (every ru
     return Scope(checked=sum(index.kind == "i" for index in indexes), total=len(indexes))
 
 
-def _draft(catalog: Catalog, index: Index, *, maybe_building: bool) -> Draft:
+def _draft(catalog: Catalog, cure: Cure, *, maybe_building: bool) -> Draft:
+    index = cure.index
     table = catalog.relations[index.table]
     name = catalog.index_name(index)
     constraint = catalog.backed_constraints.get(index.oid)
-    said, fix = _unknown_build() if maybe_building else _cure(catalog, index)
+    said, fix = _unknown_build() if maybe_building else (cure.said, _fix(catalog, cure))
     backed = f"; it backs the constraint {quote(constraint.name)}" if constraint else ""
     return Draft(
         object=name,
@@ -96,19 +99,5 @@ def _state(index: Index) -> str:
     return "is not ready and not written" if not index.ready else "is invalid"
 
 
-def _cure(catalog: Catalog, index: Index) -> tuple[str, Fix | None]:
-    """Return what to do, in words and as statements: drop what is superfluous, build anew what is needed."""
-    if index.oid in catalog.backed_constraints:
-        return "build it anew", rebuild_index(catalog, index)
-    if not index.live:
-        return "drop it", drop_index(catalog, index)
-    if _LEFTOVER.search(index.name):
-        return "a leftover of REINDEX CONCURRENTLY: drop it", drop_index(catalog, index)
-    twins = [
-        twin
-        for twin in catalog.indexes_of(index.table)
-        if twin.usable and same_content(catalog, twin, index) and twin.is_unique >= index.is_unique
-    ]
-    if twins:
-        return f"{quote(twins[0].name)} does the same: drop it", drop_index(catalog, index)
-    return "build it anew", rebuild_index(catalog, index)
+def _fix(catalog: Catalog, cure: Cure) -> Fix | None:
+    return (drop_index if cure.drop else rebuild_index)(catalog, cure.index)
