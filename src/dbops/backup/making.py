@@ -1,0 +1,282 @@
+"""One backup on its way: count, dump, read back, hash, publish, in that order.
+
+Every step is timed into the run and into the telemetry, and what a program said is kept before it is judged. What this
+does not do: look for problems beforehand (`preflight.py`), take locks or clear up (`create.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbops import __version__
+from dbops.backup.archive import warnings_of
+from dbops.backup.counting import count_rows, lock_tables, read_sequences, sequence_states, with_rows
+from dbops.backup.inventory import read_inventory, to_lines
+from dbops.backup.roles import read_roles
+from dbops.backup.source import as_source_info, read_extensions
+from dbops.errors import UnavailableError
+from dbops.files import sha256_of
+from dbops.model import BackupArtifact, BackupFile, BackupManifest, Tool, utc_now
+from dbops.secrets import redact
+from dbops.storage.local import DUMP, INVENTORY, LISTING, ROLES
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dbops.backup.archive import Archiver
+    from dbops.backup.counting import Standing
+    from dbops.backup.options import BackupOptions
+    from dbops.backup.preflight import Ready
+    from dbops.backup.telemetry import Line
+    from dbops.connection.process import Completed
+    from dbops.connection.session import Session
+    from dbops.connection.target import Target
+    from dbops.evidence.run import Run, StepRecorder
+    from dbops.model import Progress, SequenceState, TableCount
+    from dbops.storage.local import LocalStore
+
+
+@contextlib.contextmanager
+def timed(run: Run, line: Line, name: str) -> Iterator[StepRecorder]:
+    """Make a step of the run whose time also goes into the telemetry."""
+    step = None
+    try:
+        with run.step(name) as step:
+            yield step
+    finally:
+        if step and step.duration_ms is not None:
+            line.phases[name] = step.duration_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What the snapshot holds, besides what the dump itself says."""
+
+    tables: list[TableCount]
+    sequences: dict[tuple[str, str], Standing]
+    inventory: bytes
+    roles: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """One backup on its way."""
+
+    target: Target
+    store: LocalStore
+    run: Run
+    line: Line
+    options: BackupOptions
+    progress: Progress | None
+    session: Session
+    ready: Ready
+    archiver: Archiver
+    name: str
+
+    def make(self) -> BackupManifest:
+        """Return the manifest once the backup is published."""
+        self.run.add_tool(*(self.ready.binaries.as_tool(name) for name in ("pg_dump", "pg_restore")))
+        self._tell_what_is_left_out()
+        contents = self._read_contents()
+        dump = self.store.reserve(self.name, DUMP)
+        listing = self.store.reserve(self.name, LISTING)
+        self._dump(dump)
+        sequences = self._sequences_after(contents)
+        self._prove(dump, listing)
+        with self._phase("publish"):
+            return self._publish(contents, sequences, {DUMP: dump, LISTING: listing})
+
+    def _phase(self, name: str) -> contextlib.AbstractContextManager[StepRecorder]:
+        return timed(self.run, self.line, name)
+
+    def _tell_what_is_left_out(self) -> None:
+        facts = self.ready.facts
+        self.run.not_tested("restoring the backup: that is what dbops drill does")
+        if facts.subscriptions and not facts.superuser:
+            self.run.not_tested(f"{facts.subscriptions} subscriptions are not in the dump: only a superuser sees them")
+        unlogged = [one.name for one in self.ready.tables if one.persistence == "u" and one.kind == "r"]
+        if facts.in_recovery and unlogged:
+            self.run.not_tested(f"the rows of {len(unlogged)} unlogged tables: a standby does not have them")
+        if facts.superuser:
+            self.run.note(
+                f"{self.session.facts.user} is a superuser: counting rows plans queries, and that runs code of"
+                " index expressions as the caller; a role with pg_read_all_data and BYPASSRLS is enough"
+            )
+
+    def _read_contents(self) -> _Contents:
+        facts = self.ready.facts
+        with self._phase("lock tables"):
+            lock_tables(self.session, self.ready.tables)
+        with self._phase("count rows") as step:
+            tables = count_rows(
+                self.session, with_rows(self.ready.tables, in_recovery=facts.in_recovery), self.progress
+            )
+            step.output = f"{sum(one.rows or 0 for one in tables)} rows in {len(tables)} tables"
+        with self._phase("read catalog"):
+            return _Contents(
+                tables=tables,
+                sequences=read_sequences(self.session, self.ready.tables),
+                inventory=to_lines(read_inventory(self.session)),
+                roles=read_roles(self.session, facts.owner).model_dump_json(by_alias=True).encode() + b"\n",
+            )
+
+    def _dump(self, dump: Path) -> None:
+        snapshot = self.session.fetch_all("select pg_catalog.pg_export_snapshot()")[0][0]
+        extra = ("--no-unlogged-table-data",) if self.ready.facts.in_recovery else ()
+        growing = _Growing(dump, self.progress, self.ready.last_bytes)
+        with self._phase("dump") as step, growing:
+            completed = self.archiver.dump(
+                self.target,
+                dump,
+                snapshot=snapshot,
+                lock_wait_seconds=self.options.lock_wait,
+                extra=extra,
+                on_tick=growing.look,
+            )
+            self._judge(completed, step)
+            step.output = f"{dump.stat().st_size} bytes"
+
+    def _sequences_after(self, contents: _Contents) -> tuple[SequenceState, ...]:
+        with self._phase("read sequences again"):
+            return sequence_states(contents.sequences, read_sequences(self.session, self.ready.tables))
+
+    def _prove(self, dump: Path, listing: Path) -> None:
+        """Read the archive back in every way there is without a server."""
+        with self._phase("list") as step:
+            self._judge(self.archiver.contents(dump, listing), step)
+        with self._phase("rebuild schema (dry run)") as step:
+            self._judge(self.archiver.rebuild_schema(dump), step)
+        with self._phase("read whole archive") as step:
+            self._judge(self.archiver.read_whole(dump), step)
+
+    def _judge(self, completed: Completed, step: StepRecorder) -> None:
+        """Record how a program ended, keep what it said, and raise unless both are as they should be."""
+        step.exit_code = completed.exit_code
+        said = redact(completed.stderr.read_text(encoding="utf-8", errors="replace"))
+        if said.strip():
+            (self.run.directory / completed.stderr.name).write_text(said, encoding="utf-8")
+        completed.check(hint=_hint(said))
+        for warning in warnings_of(completed):
+            self.run.note(f"{completed.program.name}: {warning}")
+
+    def _publish(
+        self, contents: _Contents, sequences: tuple[SequenceState, ...], partials: dict[str, Path]
+    ) -> BackupManifest:
+        for suffix, data in ((ROLES, contents.roles), (INVENTORY, contents.inventory)):
+            partials[suffix] = self.store.reserve(self.name, suffix)
+            _fill(partials[suffix], data)
+        files = {suffix: self._sealed(path, suffix) for suffix, path in partials.items()}
+        manifest = BackupManifest(
+            id=self.run.run_id,
+            # Cut, not rounded: what a manifest keeps may not be later than the snapshot.
+            snapshot_at=_to_milliseconds(self.ready.facts.snapshot_at),
+            published_at=utc_now(),
+            source=as_source_info(self.session, self.ready.facts),
+            artifact=BackupArtifact(files=(files[DUMP],), format="custom", codec=_codec(partials[LISTING])),
+            listing=files[LISTING],
+            tools=(Tool(name="dbops", version=__version__), self.ready.binaries.as_tool("pg_dump")),
+            tables=tuple(contents.tables),
+            sequences=sequences,
+            large_objects=self.ready.facts.large_objects,
+            extensions=read_extensions(self.session),
+            roles=files[ROLES],
+            inventory=files[INVENTORY],
+            settings=self._settings(),
+        )
+        stored = self.store.publish(self.name, manifest, partials)
+        # The run keeps a copy: the dump may be pruned one day, what was promised about it may not.
+        shutil.copyfile(stored.path, self.run.directory / "manifest.json")
+        return manifest
+
+    def _sealed(self, partial: Path, suffix: str) -> BackupFile:
+        """Bring a finished file to disk and describe it under the name it is going to have."""
+        _sync(partial)
+        digest, size = sha256_of(partial)
+        return BackupFile(path=f"{self.name}{suffix}", bytes=size, sha256=digest)
+
+    def _settings(self) -> dict[str, str]:
+        facts = self.ready.facts
+        return {
+            "databaseBytes": str(facts.database_bytes),
+            "archiveMode": facts.archive_mode,
+            "walLevel": facts.wal_level,
+            "walSenders": str(facts.wal_senders),
+            "lcCollate": facts.lc_collate,
+            "lcCtype": facts.lc_ctype,
+            "inRecovery": str(facts.in_recovery).lower(),
+            "materializedViews": str(facts.materialized_views),
+        }
+
+
+class _Growing:
+    """Tells the progress how large a file has become, and takes care that the task ends."""
+
+    def __init__(self, path: Path, progress: Progress | None, expected: int | None) -> None:
+        self._path = path
+        self._progress = progress
+        self._expected = expected
+        self._seen = 0
+
+    def __enter__(self) -> None:
+        if self._progress:
+            self._progress.start("dump", self._expected, "bytes")
+
+    def look(self) -> None:
+        """Tell what has been written since the last look."""
+        if self._progress:
+            size = self._path.stat().st_size
+            self._progress.advance(size - self._seen)
+            self._seen = size
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress:
+            self._progress.finish()
+
+
+def _hint(said: str) -> str | None:
+    """Return what mends the failures of pg_dump that are seen most."""
+    if "invalid snapshot identifier" in said:
+        return "the snapshot could not be shared: connect past the pooler, directly to the server"
+    if "lock timeout" in said or "could not obtain lock" in said:
+        return "a table was locked for longer than dbops waits; look at pg_locks, then run the command again"
+    if "No space left" in said:
+        return "free some space in the backup directory, then run the command again"
+    return None
+
+
+def _codec(listing: Path) -> str:
+    """Return how the archive is compressed, by what pg_restore says of it ("-1" is gzip's default level)."""
+    found = re.search(r"^; +Compression: (\S+)", listing.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    value = found[1] if found else ""
+    if value in {"0", "none"}:
+        return "none"
+    return "gzip" if re.fullmatch(r"-?\d+", value) else value or "unknown"
+
+
+def _to_milliseconds(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _fill(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as cause:
+        raise UnavailableError(f"cannot write {path}: {cause.strerror}", hint="free some space there") from cause
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as cause:
+        # Never tried again: the kernel may have dropped the pages, and would answer the second call with success.
+        raise UnavailableError(f"cannot bring {path} to disk: {cause.strerror}") from cause
+    finally:
+        os.close(descriptor)
