@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -47,10 +48,42 @@ def test_other_bytes_are_refused_by_the_strict_reader(data: bytes) -> None:
         read_strict(data)
 
 
-@pytest.mark.parametrize("depth", [65, 5_000, 500_000])
-def test_nesting_bombs_are_refused_without_running_out_of_stack(depth: int) -> None:
+@pytest.mark.parametrize("depth", [900, 5_000, 500_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_nesting_bombs_are_refused_without_running_out_of_stack(opening: str, depth: int) -> None:
+    closing = "]" if opening == "[" else "}"
+    bomb = opening * depth + "1" + closing * depth + "\n"
+    with pytest.raises(NotCanonicalError):
+        read_readable(bomb.encode())
+
+
+def test_a_document_deeper_than_any_of_ours_has_no_canonical_form() -> None:
+    value: Any = []
+    for _ in range(65):
+        value = [value]
     with pytest.raises(NotCanonicalError, match="nested too deeply"):
-        read_strict(b"[" * depth + b"]" * depth)
+        canonical(value)
+
+
+def nested(dice: random.Random, depth: int) -> Any:
+    """Return some JSON value with empty and full containers at every level."""
+    scalars = [None, True, False, 0, -7, 2**53 - 1, "", "plain", "B\u00fccher \u20ac \U0001f600", 'a"b\\c\n\x9b']
+    kind = dice.randrange(4 if depth else 1)
+    if kind == 0:
+        return dice.choice(scalars)
+    size = dice.randrange(4)
+    if kind == 1:
+        return [nested(dice, depth - 1) for _ in range(size)]
+    return {dice.choice(["a", "b c", '"', "k\n", "z"]) + str(n): nested(dice, depth - 1) for n in range(size)}
+
+
+def test_a_readable_document_is_spelled_as_pythons_own_indentation_does_it() -> None:
+    dice = random.Random(8785)  # noqa: S311  (shapes of documents, not secrets)
+    for _ in range(3000):
+        value = nested(dice, 5)
+        assert readable(value) == json.dumps(value, indent=2).encode() + b"\n"
+        assert read_readable(readable(value)) == value
+        assert read_strict(canonical(value)) == value
 
 
 def test_a_readable_document_is_pure_ascii_and_reads_back_only_as_written() -> None:

@@ -1,18 +1,20 @@
 """One spelling for every document: RFC 8785 for ASCII keys and integers, and a reader that accepts nothing else.
 
 Rules, in order: UTF-8 without a byte order mark, no key twice, no fraction and no NaN, no integer a JavaScript reader
-would round, no nesting bomb; and the callers demand that what was read, written again, is the same
-bytes. The last rule makes most of the others redundant; they stand, since each names what is wrong.
+would round, no nesting bomb; and the callers demand that what was read, written again, is the same bytes. The last
+rule makes most of the others redundant; they stand, since each names what is wrong.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any, Never
 
 # RFC 8785 numbers are IEEE doubles: beyond this, two integers can have one spelling.
 LARGEST_INTEGER = 2**53 - 1
 DEEPEST = 64
+_CONTAINERS = {dict, list}
 
 
 class NotCanonicalError(ValueError):
@@ -25,10 +27,17 @@ def canonical(value: Any) -> bytes:
     Raises NotCanonicalError for floats, for integers beyond 2^53 - 1, for other keys and for lone surrogates.
     """
     _admit(value, DEEPEST)
+    return encoded(value)
+
+
+def encoded(value: Any) -> bytes:
+    """Return the canonical form of a value that is known to have one, as what `read_strict` returned is."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return _CANONICAL.encode(value).encode()
     except UnicodeEncodeError as cause:
         raise NotCanonicalError("a text holds half of a surrogate pair") from cause
+    except RecursionError:
+        raise NotCanonicalError("nested too deeply") from None
 
 
 def readable(value: Any) -> bytes:
@@ -36,13 +45,17 @@ def readable(value: Any) -> bytes:
 
     ASCII, because people print these files on terminals, and names in a database may hold control sequences.
     """
-    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+    return (_indented(value, "\n") + "\n").encode("ascii")
 
 
 def read_readable(data: bytes) -> Any:
     """Return the value of a readable document; NotCanonicalError unless `data` is exactly what `readable` writes."""
     value = read_strict(data)
-    if readable(value) != data:
+    try:
+        written = readable(value)
+    except RecursionError:
+        raise NotCanonicalError("nested too deeply") from None
+    if written != data:
         raise NotCanonicalError("not spelled the way dbops writes it: the file was edited or reformatted")
     return value
 
@@ -50,12 +63,7 @@ def read_readable(data: bytes) -> Any:
 def read_strict(data: bytes) -> Any:
     """Return a JSON value, in whatever layout; NotCanonicalError for duplicate keys, fractions, NaN, deep nesting."""
     try:
-        value = json.loads(
-            data.decode("utf-8", "strict"),
-            object_pairs_hook=_object,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
+        return _STRICT.decode(data.decode("utf-8", "strict"))
     except RecursionError:
         raise NotCanonicalError("nested too deeply") from None
     except NotCanonicalError:
@@ -63,8 +71,31 @@ def read_strict(data: bytes) -> Any:
     except ValueError as cause:
         # The decoder's own message quotes nothing of the document but positions.
         raise NotCanonicalError(f"not JSON: {cause}") from None
-    _admit(value, DEEPEST)
-    return value
+
+
+def _indented(value: Any, newline: str) -> str:
+    """Return what `json.dumps(value, indent=2)` does, three times as fast: the encoder in C knows no indentation.
+
+    A container without containers is left to that encoder, with the line break as part of its separator.
+    """
+    if not value or type(value) not in _CONTAINERS:
+        return _encoder(newline).encode(value)
+    inner = newline + "  "
+    items = value.values() if isinstance(value, dict) else value
+    if not any(item for item in items if type(item) in _CONTAINERS):
+        text = _encoder(inner).encode(value)
+        return f"{text[0]}{inner}{text[1:-1]}{newline}{text[-1]}"
+    parts = [_indented(item, inner) for item in items]
+    if isinstance(value, dict):
+        keys = map(json.encoder.encode_basestring_ascii, value)
+        parts = [f"{key}: {part}" for key, part in zip(keys, parts, strict=True)]
+        return f"{{{inner}{f',{inner}'.join(parts)}{newline}}}"
+    return f"[{inner}{f',{inner}'.join(parts)}{newline}]"
+
+
+@functools.cache
+def _encoder(newline: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(f",{newline}", ": "))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,8 +105,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+def _integer(spelling: str) -> int:
+    # The length first: Python would refuse thousands of digits with an error of its own, and take its time.
+    if len(spelling) > len(str(-LARGEST_INTEGER)) or abs(int(spelling)) > LARGEST_INTEGER:
+        raise NotCanonicalError("an integer is too large to be exact everywhere")
+    return int(spelling)
+
+
 def _refuse_number(_spelling: str) -> Never:
     raise NotCanonicalError("a number is not an integer")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_refuse_number, parse_constant=_refuse_number
+)
 
 
 def _admit(value: Any, depth: int) -> None:

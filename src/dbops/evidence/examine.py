@@ -25,7 +25,7 @@ from dbops.evidence.verify import (
     Chain,
     check_checkpoint,
     check_checkpoint_signature,
-    check_seal,
+    is_sealed_with,
     read_report,
     trust_backwards,
 )
@@ -92,7 +92,7 @@ class _Examination:
             line = chain.take(data)
             if line is not None:
                 gaps.take(line.statement.predicate)
-                self._match(line, chain)
+                self._match(line, data, chain)
         self._match_strangers()
         return Verification(
             str(self.directory),
@@ -174,18 +174,18 @@ class _Examination:
             return Answered(Property.ARTIFACTS_MATCH, Answer.NOT_CHECKED, ("no record names a file",))
         return Answered(Property.ARTIFACTS_MATCH, Answer.YES, (f"{self.checked} files are what their records say",))
 
-    def _match(self, line: Line, chain: Chain) -> None:
+    def _match(self, line: Line, data: bytes, chain: Chain) -> None:
         """Compare the files a record vouches for."""
         record = line.statement.predicate
         if isinstance(record, LogRepaired):
             self._match_file(f"evidence/{record.torn.path}", record.torn.sha256)
         if not isinstance(record, RunFinished | RunAborted) or not line.statement.subject:
             return
-        self._match_report(record, line, chain)
+        self._match_report(record, data, chain)
         for subject in line.statement.subject[1:]:
             self._match_file(subject.name, subject.digest.sha256)
 
-    def _match_report(self, record: RunFinished | RunAborted, line: Line, chain: Chain) -> None:
+    def _match_report(self, record: RunFinished | RunAborted, data: bytes, chain: Chain) -> None:
         self.named.add(record.report)
         try:
             report = read_report((self.directory / record.report).read_bytes())
@@ -195,12 +195,14 @@ class _Examination:
         except BrokenProofError as cause:
             self.unmatched.append(f"{record.report}: {cause}")
             return
-        if report.line != line:
+        if not is_sealed_with(report, data):
             self.unmatched.append(f"{record.report} is sealed with another record than the one in the log")
             return
         self.checked += 1
-        if line.signatures and self.question.trust:
-            self.forged_seals += [f"{record.report}: {fault}" for fault in check_seal(report, chain.ever_trusted)]
+        if report.seal.envelope.signatures and self.question.trust:
+            # Its statement is the line's, and has been looked at there.
+            fault = check_checkpoint_signature(report.seal.checkpoint, chain.ever_trusted)
+            self.forged_seals += [f"{record.report}: its checkpoint {fault}"] if fault else []
         self.tally.take(report.body)
 
     def _match_file(self, name: str, digest: str) -> None:

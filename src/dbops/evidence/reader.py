@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from dbops.evidence.canonical import NotCanonicalError, canonical, read_strict
+from dbops.evidence.canonical import NotCanonicalError, encoded, read_strict
 from dbops.evidence.records import Checkpoint, Line, Seal, Statement, Strict
 
 # A line names every artifact of a run; ten thousand of them still fit. The reader never holds more than one line.
@@ -26,6 +26,11 @@ class BrokenProofError(ValueError):
 def read_line(data: bytes) -> Line:
     """Return the line of the log that `data`, without its newline, is."""
     return _read(Line, data)
+
+
+def signed_part(data: bytes) -> bytes:
+    """Return the statement within the bytes of a line that has been read: in canonical form it stands last."""
+    return data[data.index(b'"statement":') + len(b'"statement":') : -1]
 
 
 def read_checkpoint(data: bytes) -> Checkpoint:
@@ -53,7 +58,7 @@ def _read(kind: type[_Kind], data: bytes) -> _Kind:
         raise BrokenProofError(f"it is longer than {LONGEST_LINE} bytes")
     try:
         document = _as(kind, read_strict(data))
-        if canonical(document.to_json()) != data:
+        if encoded(document.to_json()) != data:
             raise BrokenProofError("it is not in canonical form")
     except NotCanonicalError as cause:
         raise BrokenProofError(str(cause)) from None

@@ -12,7 +12,7 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from dbops.evidence.canonical import canonical
+from dbops.evidence.canonical import encoded
 from dbops.evidence.records import (
     CHECKPOINT_TYPE,
     PAYLOAD_TYPE,
@@ -54,7 +54,7 @@ def subjects_of(body: Mapping[str, Any], name: str) -> list[Subject]:
     Names are paths below the log directory; those of artifacts are kept in the report relative to the report itself.
     """
     folder = posixpath.dirname(name)
-    digest = Sha256(sha256=sha256(canonical(body)))
+    digest = Sha256(sha256=sha256(encoded(body)))
     subjects = [Subject(name=name, digest=digest, annotations=ReportAnnotation())]
     for artifact in body["artifacts"]:
         below = posixpath.normpath(posixpath.join(folder, artifact["path"]))
@@ -64,13 +64,13 @@ def subjects_of(body: Mapping[str, Any], name: str) -> list[Subject]:
 
 def sign_statement(statement: Statement, signers: Sequence[Signer]) -> Line:
     """Return the line that holds a statement, signed by each of `signers`, which may be none."""
-    payload = canonical(statement.to_json())
+    payload = encoded(statement.to_json())
     return Line(signatures=[Signature(**signer.sign(PAYLOAD_TYPE, payload)) for signer in signers], statement=statement)
 
 
 def sign_head(head: Head, signers: Sequence[Signer]) -> Checkpoint:
     """Return the checkpoint for a head."""
-    payload = canonical(head.to_json())
+    payload = encoded(head.to_json())
     return Checkpoint(
         checkpoint=head, signatures=[Signature(**signer.sign(CHECKPOINT_TYPE, payload)) for signer in signers]
     )
@@ -78,17 +78,22 @@ def sign_head(head: Head, signers: Sequence[Signer]) -> Checkpoint:
 
 def line_bytes(line: Line) -> bytes:
     """Return the bytes of a line, without its newline; what the next record's `prev` is the digest of."""
-    return canonical(line.to_json())
+    return encoded(line.to_json())
+
+
+def joined_line(signatures: Sequence[Signature], payload: bytes) -> bytes:
+    """Return the bytes of the line that a statement in canonical form makes with its signatures."""
+    return b'{"signatures":%b,"statement":%b}' % (encoded([signature.to_json() for signature in signatures]), payload)
 
 
 def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
     """Return the bytes of a checkpoint file."""
-    return canonical(checkpoint.to_json()) + b"\n"
+    return encoded(checkpoint.to_json()) + b"\n"
 
 
 def seal_of(line: Line, checkpoint: Checkpoint) -> Seal:
     """Return the seal of the report that a line is about, with the checkpoint of that moment."""
-    payload = base64.b64encode(canonical(line.statement.to_json())).decode()
+    payload = base64.b64encode(encoded(line.statement.to_json())).decode()
     return Seal(
         status="signed" if line.signatures else "unsigned",
         note=None if line.signatures else UNSIGNED,

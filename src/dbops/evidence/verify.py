@@ -10,13 +10,12 @@ log, with the checkpoint of that moment.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbops.evidence.canonical import NotCanonicalError, canonical, read_readable
+from dbops.evidence.canonical import NotCanonicalError, encoded, read_readable
 from dbops.evidence.keys import keyid_of, strict_base64
-from dbops.evidence.reader import BrokenProofError, as_seal, read_line, read_statement
+from dbops.evidence.reader import BrokenProofError, as_seal, read_line, read_statement, signed_part
 from dbops.evidence.records import (
     CHECKPOINT_TYPE,
     PAYLOAD_TYPE,
@@ -28,8 +27,9 @@ from dbops.evidence.records import (
     RunFinished,
     RunStarted,
     Seal,
+    Statement,
 )
-from dbops.evidence.seal import NOTHING_BEFORE, line_bytes, seal_of, sha256, subjects_of
+from dbops.evidence.seal import NOTHING_BEFORE, UNSIGNED, joined_line, sha256, subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class Chain:
     def take(self, data: bytes) -> Line | None:
         """Read the next line, without its newline; None, and a sentence in `broken`, when it is not one."""
         try:
-            line = self._check(read_line(data))
+            line = self._check(read_line(data), data)
         except BrokenProofError as cause:
             self.broken.append(f"record {len(self.digests)} is not what dbops writes: {cause}")
             line = None
@@ -67,11 +67,11 @@ class Chain:
         self.digests.append(bytes.fromhex(self.head))
         return line
 
-    def _check(self, line: Line) -> Line:
+    def _check(self, line: Line, data: bytes) -> Line:
         number = len(self.digests)
         self._follow(line.statement.predicate, number)
         self._pair(line.statement.predicate, number)
-        self._authenticate(line, number)
+        self._authenticate(line, signed_part(data), number)
         return line
 
     def head_at(self, size: int) -> str | None:
@@ -104,7 +104,7 @@ class Chain:
                 self.broken.append(f"record {number} ends run {record.run_id} as something else than it was started")
             self.ended_runs.add(record.run_id)
 
-    def _authenticate(self, line: Line, number: int) -> None:
+    def _authenticate(self, line: Line, payload: bytes, number: int) -> None:
         record = line.statement.predicate
         if not line.signatures:
             if self.unsigned_before is None:
@@ -118,7 +118,7 @@ class Chain:
             return
         wanted = [record.retired.keyid, record.new.keyid] if isinstance(record, KeyRotated) else None
         trust = self._rotated(record) if isinstance(record, KeyRotated) else self.trust
-        fault = check_signatures(line.signatures, trust, PAYLOAD_TYPE, canonical(line.statement.to_json()), wanted)
+        fault = check_signatures(line.signatures, trust, PAYLOAD_TYPE, payload, wanted)
         if fault:
             self.forged.append(f"record {number} {fault}")
         elif isinstance(record, KeyRotated):
@@ -171,7 +171,7 @@ def trust_backwards(trust: Trust, rotations: Sequence[Line]) -> Trust:
             continue
         extended = trust.and_key(raw)
         names = [record.retired.keyid, record.new.keyid]
-        payload = canonical(line.statement.to_json())
+        payload = encoded(line.statement.to_json())
         if check_signatures(line.signatures, extended, PAYLOAD_TYPE, payload, names) is None:
             trust = extended
     return trust
@@ -192,22 +192,23 @@ def check_checkpoint(checkpoint: Checkpoint, chain: Chain) -> list[str]:
 
 def check_checkpoint_signature(checkpoint: Checkpoint, trust: Trust) -> str | None:
     """Return what is wrong with the signature of a checkpoint, None when nothing is."""
-    payload = canonical(checkpoint.checkpoint.to_json())
+    payload = encoded(checkpoint.checkpoint.to_json())
     return check_signatures(checkpoint.signatures, trust, CHECKPOINT_TYPE, payload)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedReport:
-    """A report that has been read: its JSON without the seal, the seal, and the line of the log the seal stands for."""
+    """A report that has been read: its JSON without the seal, the seal, and the statement that the seal carries."""
 
     body: dict[str, Any]
     seal: Seal
-    line: Line
+    payload: bytes
+    statement: Statement
 
     @property
     def outcome(self) -> RunFinished | RunAborted:
         """The record the seal is about."""
-        record = self.line.statement.predicate
+        record = self.statement.predicate
         if not isinstance(record, RunFinished | RunAborted):
             raise BrokenProofError("its seal is not about the end of a run")
         return record
@@ -230,28 +231,32 @@ def unseal(document: Any) -> SealedReport:
     payload = strict_base64(seal.envelope.payload)
     if payload is None:
         raise BrokenProofError("the payload of its seal is not base64")
-    report = SealedReport(
-        {name: value for name, value in document.items() if name != "seal"},
-        seal,
-        Line(signatures=seal.envelope.signatures, statement=read_statement(payload)),
-    )
+    body = {name: value for name, value in document.items() if name != "seal"}
+    report = SealedReport(body, seal, payload, read_statement(payload))
     for fault in _contradictions(report):
         raise BrokenProofError(fault)
     return report
 
 
+def is_sealed_with(report: SealedReport, data: bytes) -> bool:
+    """Tell whether the seal of a report is the line of the log that `data` is."""
+    return report.seal.checkpoint.checkpoint.head == sha256(data)
+
+
 def _contradictions(report: SealedReport) -> list[str]:
     """Return how a report and its own seal disagree, signatures aside."""
-    record, stated = report.outcome, report.seal.checkpoint.checkpoint
-    encoded = line_bytes(report.line)
+    record, seal = report.outcome, report.seal
+    stated = seal.checkpoint.checkpoint
+    head = sha256(joined_line(seal.envelope.signatures, report.payload))
     said = {name: report.body.get(name) for name in ("runId", "command", "verdict", "exitCode")}
     meant = {"runId": record.run_id, "command": record.command, "verdict": record.verdict, "exitCode": record.exit_code}
+    words = ("signed", None) if seal.envelope.signatures else ("unsigned", UNSIGNED)
     faults = {
         "its seal is about another run or another outcome": said != meant,
-        "its content is not what was sealed": _subjects(report.body, record.report) != report.line.statement.subject,
-        "its seal is not spelled as written": seal_of(report.line, report.seal.checkpoint) != report.seal,
+        "its content is not what was sealed": _subjects(report.body, record.report) != report.statement.subject,
+        "its seal says signed of what is not, or the other way round": (seal.status, seal.note) != words,
         "its checkpoint is not that of its record": (stated.log, stated.size, stated.head)
-        != (record.log, record.seq + 1, sha256(encoded)),
+        != (record.log, record.seq + 1, head),
     }
     return [fault for fault, true in faults.items() if true]
 
@@ -267,9 +272,8 @@ def check_seal(report: SealedReport, trust: Trust) -> list[str]:
     """Return what is wrong with the signatures of a report's seal: on the statement, and on the checkpoint."""
     if not report.seal.envelope.signatures:
         return ["it is not signed"]
-    payload = base64.b64decode(report.seal.envelope.payload)
     faults = [
-        (check_signatures(report.seal.envelope.signatures, trust, PAYLOAD_TYPE, payload), "its statement"),
+        (check_signatures(report.seal.envelope.signatures, trust, PAYLOAD_TYPE, report.payload), "its statement"),
         (check_checkpoint_signature(report.seal.checkpoint, trust), "its checkpoint"),
     ]
     return [f"{what} {fault}" for fault, what in faults if fault]
