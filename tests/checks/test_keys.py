@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from dbops.checks.policy import Policy
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.model import Check
 
-MENDED_BY_SQL = ("constraint-not-valid", "fk-type-mismatch")
+MENDED_BY_SQL = ("constraint-not-valid", "fk-type-mismatch", "integer-exhaustion")
 
 
 def check_of(catalog: Catalog, slug: str) -> Check:
@@ -51,3 +53,73 @@ def test_the_fix_runs_as_printed_and_nothing_is_left_to_find(
     left = check_of(snapshot(database), case.slug)
     assert left.status is not CheckStatus.SKIP
     assert [one.fingerprint for one in findings if not one.fix] == [one.fingerprint for one in left.findings]
+    for finding in findings:
+        for line in (finding.undo or "").splitlines():
+            run_sql(database, line)
+    undone = check_of(snapshot(database), case.slug)
+    assert {one.fingerprint for one in findings if one.undo or not one.fix} == {
+        one.fingerprint for one in undone.findings
+    }
+
+
+SEQUENCES = """
+create table visit (id serial primary key);
+create table "Odd note" (id integer generated always as identity primary key);
+select setval('visit_id_seq', 2000000000), setval('"Odd note_id_seq"', 2000000000);
+"""
+
+
+def test_a_sequence_that_may_not_be_read_is_a_skip_whose_grant_mends_it(
+    database: Target, server: ScratchServer, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    run_sql(database, SEQUENCES + 'create role "No body" login')
+    nobody = server.target(database.database, user="No body")
+    check = check_of(snapshot(nobody), "integer-exhaustion")
+    assert (CheckStatus.SKIP, "2 of the sequences may not be read", ()) == (check.status, check.reason, check.findings)
+    assert 'grant select on sequence public."Odd note_id_seq", public.visit_id_seq to "No body";' == check.remedy
+    run_sql(database, check.remedy or "")
+    granted = check_of(snapshot(nobody), "integer-exhaustion")
+    assert ['public."Odd note"', "public.visit"] == [finding.object for finding in granted.findings]
+    run_sql(database, 'drop owned by "No body"; drop role "No body"')
+
+
+def test_what_was_found_stands_beside_what_may_not_be_read(
+    database: Target, server: ScratchServer, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    run_sql(database, SEQUENCES + "create role half_seeing login; grant usage on sequence visit_id_seq to half_seeing")
+    check = check_of(snapshot(server.target(database.database, user="half_seeing")), "integer-exhaustion")
+    assert ["public.visit"] == [finding.object for finding in check.findings]
+    assert (CheckStatus.FAIL, "1 of the sequences may not be read") == (check.status, check.reason)
+    assert 'grant select on sequence public."Odd note_id_seq" to half_seeing;' == check.remedy
+    run_sql(database, "drop owned by half_seeing; drop role half_seeing")
+
+
+def test_a_sequence_that_another_session_alters_is_not_waited_for(
+    database: Target, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    run_sql(database, SEQUENCES)
+    with psycopg.connect(database.conninfo(), password=database.password) as altering:
+        altering.execute("alter sequence visit_id_seq cache 5")
+        started = time.monotonic()
+        check = check_of(snapshot(database), "integer-exhaustion")
+        assert time.monotonic() - started < 0.9  # lock_timeout is a second
+        altering.rollback()
+    assert ['public."Odd note"'] == [finding.object for finding in check.findings]
+    assert "another session alters public.visit_id_seq" == check.reason
+
+
+def test_more_sequences_than_the_lock_table_has_room_for_are_not_all_asked(
+    database: Target, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    [(budget,)] = run_sql(
+        database,
+        "select current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int / 4",
+    )
+    run_sql(
+        database,
+        f"{SEQUENCES} insert into visit select from generate_series(1, 9); analyze visit;"
+        f" do $$ begin for i in 1..{budget} loop execute format('create sequence s%s as int', i); end loop; end $$",
+    )
+    check = check_of(snapshot(database), "integer-exhaustion")
+    assert "public.visit" in {finding.object for finding in check.findings}
+    assert "only those of the largest tables were asked" in (check.reason or "")

@@ -20,6 +20,7 @@ DATE, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ = 1082, 1083, 1114, 1184, 1266
 _BIT, _VARBIT = 1560, 1562
 
 INTEGER_LIMITS = {SMALLINT: 2**15 - 1, INTEGER: 2**31 - 1, BIGINT: 2**63 - 1}
+INTEGER_NAMES = {SMALLINT: "smallint", INTEGER: "integer", BIGINT: "bigint"}
 UNLIMITED = -1
 
 # The modifier of a type with a length is that length and 4 bytes, a habit of the header of values.
@@ -62,6 +63,8 @@ def digits(modifier: int) -> tuple[int, int] | None:
 
 def spelled(catalog: Catalog, data_type: int, modifier: int) -> str:
     """Return a type as DDL takes it: `character varying(20)`, `numeric(12,2)`, `public.amount`."""
+    if data_type in INTEGER_NAMES:  # the only types that rules ask for though no column may have them
+        return INTEGER_NAMES[data_type]
     if modifier == UNLIMITED:
         return "bpchar" if data_type == CHARACTER else catalog.types[data_type].name
     if data_type == NUMERIC and (limits := digits(modifier)):

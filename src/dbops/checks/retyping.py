@@ -36,7 +36,7 @@ def retype(catalog: Catalog, places: Iterable[Place], data_type: int, modifier: 
 
     A column by which a table is partitioned cannot be changed, nor one that the snapshot does not have.
     """
-    wanted = [_declared(catalog, place) for place in places]
+    wanted = [declared(catalog, place) for place in places]
     found = _with_referring(catalog, [place for place in wanted if place], data_type)
     if None in wanted or any(_partitions_by(catalog, place) for place in found):
         return None
@@ -69,7 +69,7 @@ def _referring_columns(catalog: Catalog) -> dict[Place, tuple[Place, ...]]:
     }
 
 
-def _declared(catalog: Catalog, place: Place) -> Place | None:
+def declared(catalog: Catalog, place: Place) -> Place | None:
     """Return where a column is declared: on the topmost partitioned table."""
     relation = catalog.relations.get(place.table)
     if relation is None or place.number not in catalog.columns(place.table):
@@ -86,9 +86,9 @@ def _with_referring(catalog: Catalog, places: list[Place], data_type: int) -> li
     found = list(dict.fromkeys(places))
     for place in found:  # grows while it is walked
         for other in referring(catalog, place):
-            declared = _declared(catalog, other)
-            if declared and declared not in found and _too_narrow(catalog, place, declared, data_type):
-                found.append(declared)
+            home = declared(catalog, other)
+            if home and home not in found and _too_narrow(catalog, place, home, data_type):
+                found.append(home)
     return found
 
 
@@ -136,6 +136,6 @@ def _locks(catalog: Catalog, tables: list[int]) -> str:
     return (
         "ACCESS EXCLUSIVE on each table while it and its indexes are rewritten"
         f" (about {pages * BLOCK_BYTES // _MEBIBYTE:,} MiB without indexes): reads and writes wait. For a large table"
-        " add a column of the new type, keep it filled by a trigger, fill the rest in batches, and switch. A view, rule,"
-        " policy or generated column over the column has to be dropped first and made again."
+        " add a column of the new type, keep it filled by a trigger, fill the rest in batches, and switch. A view,"
+        " rule, policy or generated column over the column has to be dropped first and made again."
     )
