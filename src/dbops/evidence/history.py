@@ -37,7 +37,10 @@ def previous_reports(folder: Path, system_identifier: str, database: str) -> Ite
 
 def _age(path: Path) -> tuple[str, int]:
     """Order by the second in the name; within one second, where the name says nothing, by when it was written."""
-    return path.name[:16], path.stat().st_mtime_ns
+    try:
+        return path.name[:16], path.lstat().st_mtime_ns
+    except OSError:  # it has just gone
+        return path.name[:16], 0
 
 
 def _read(path: Path) -> Report | None:
