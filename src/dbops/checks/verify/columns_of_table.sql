@@ -1,0 +1,6 @@
+select a.attname as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type
+  from pg_catalog.pg_attribute as a
+ where a.attrelid = :'object'::pg_catalog.regclass
+   and a.attnum > 0
+   and not a.attisdropped
+ order by a.attnum;
