@@ -98,7 +98,8 @@ class Waiver(Document):
 class Finding(Document):
     """One thing that is wrong, with the SQL to look at it, mend it and undo the mending.
 
-    `object` is the canonical quoted name; `fingerprint` survives renames and size changes.
+    `object` is the canonical quoted name; `fingerprint` survives renames and size changes. `expectation` is the id of
+    the declaration that is not met, where it is about one.
     """
 
     rule: str
@@ -113,6 +114,7 @@ class Finding(Document):
     waived: Waiver | None = None
     location: Location | None = None
     fingerprint: str
+    expectation: str | None = None
 
 
 class Scope(Document):

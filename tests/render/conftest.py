@@ -98,7 +98,7 @@ def nasty_report(name: str) -> Report:
     sql = f'drop index concurrently "{name}";'
     statements = {"verify": sql, "fix": sql, "undo": sql, "locks": name, "location": Location(file=name, line=3)}
     standing = finding_of(name, detail=name, why=name, **statements)
-    expected = finding_of(f"{name} 2", rule="expected-index-missing", detail=name, why=name)
+    expected = finding_of(f"{name} 2", rule="expected-index-missing", detail=name, why=name, expectation=name)
     accepted = finding_of(f"{name} 3", waived=waiver, **statements)
     part = report_of(
         Check(check="fk-without-index", status=CheckStatus.FAIL, title=name, findings=(standing, accepted)),
@@ -159,6 +159,7 @@ def mixed() -> Report:
                 finding_of(
                     "public.accounts",
                     rule="expected-index-missing",
+                    expectation="account-code",
                     location=Location(file="ops/dbops.toml", line=12),
                     verify="select 1;",
                     fix="create index concurrently ix on public.accounts (code);",

@@ -43,7 +43,7 @@ def test_one_case_for_each_check_expectation_and_objective(mixed: Report) -> Non
         "dbops.audit/verdict": "failure",
         "dbops.audit/fk-without-index": "failure",
         "dbops.audit/expected-index-missing": "failure",
-        "dbops.audit.expected-index-missing/public.accounts #b04dbf07": "failure",
+        "dbops.audit.expected-index-missing/account-code": "failure",
         "dbops.audit.expected-index-missing/public.sessions #05db40b5": "skipped",
         "dbops.audit/unused-index": "passed",
         "dbops.audit/no-primary-key": "passed",

@@ -57,7 +57,7 @@ class Draft:
 
     `object` is the canonical quoted name of what is wrong. The fingerprint is taken of the rule, `subject` (`object`
     where not given) and `signature`, so neither may hold what a rename or growth changes: an index goes by its table
-    and structure. `why` is the page's word where not given.
+    and structure. `why` is the page's word where not given, `expectation` the id of the declaration that is not met.
     """
 
     object: str
@@ -69,6 +69,7 @@ class Draft:
     verify: str | None = None
     fix: Fix | None = None
     location: Location | None = None
+    expectation: str | None = None
 
 
 Find = Callable[["Catalog", "Policy"], Iterable[Draft]]

@@ -132,6 +132,7 @@ def _finding(rule: LoadedRule, policy: Policy, draft: Draft) -> Finding:
         waived=_waiver(rule.slug, policy, draft),
         location=draft.location,
         fingerprint=fingerprint(rule.slug, draft),
+        expectation=draft.expectation,
     )
 
 

@@ -1,9 +1,9 @@
 """A report as JUnit XML, for the test tab of a CI system: a suite for each report, a case for each answer.
 
-Rules: one case per check and per objective; a failed expectation is a case of its own as well, so that it has a
-history; what was skipped or not measured is skipped, what could not be carried out is an error. A case fails only where
-the verdict counts it, and the case `verdict` is green only where the verdict is: a drill that broke before its first
-check is not an empty, green file. What XML cannot hold is written as an escape. The text is ASCII.
+Rules: one case per check and per objective; a failed expectation is a case of its own as well, by its id, so that it
+has a history; what was skipped or not measured is skipped, what could not be carried out is an error. A case fails only
+where the verdict counts it, and the case `verdict` is green only where the verdict is: a drill that broke before its
+first check is not an empty, green file. What XML cannot hold is written as an escape. The text is ASCII.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _check(check: Check, report: Report, group: str) -> TestCase:
 
 
 def _expectation(finding: Finding, report: Report, group: str) -> TestCase:
-    case = TestCase(_plain(f"{finding.object} #{finding.fingerprint[:8]}"), group, 0)
+    # Reports of the first version know no ids.
+    name = finding.expectation or f"{finding.object} #{finding.fingerprint[:8]}"
+    case = TestCase(_plain(name), group, 0)
     if finding.waived is not None:
         case.result = _result(Skipped, f"accepted: {accepted(finding.waived)}", "waived", _described(finding))
     elif finding.severity.rank >= report.fail_on.rank:

@@ -80,6 +80,7 @@ def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
         verify=statement("indexes_of_table", match.object),
         fix=_replacement(catalog, match, wanted),
         location=match.declared.location,
+        expectation=value.id,
     )
 
 

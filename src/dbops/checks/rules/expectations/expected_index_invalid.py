@@ -70,5 +70,6 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
             verify=statement("indexes_of_table", match.object),
             fix=rebuild_index(catalog, match.index) if match.outcome is Outcome.INVALID else None,
             location=match.declared.location,
+            expectation=value.id,
         )
     require_looked_at(matches)

@@ -86,4 +86,5 @@ def _draft(catalog: Catalog, match: Match) -> Draft:
         verify=statement("indexes_of_table", match.object) if wanted else None,
         fix=create_index(catalog, wanted.shape(catalog), value.name) if wanted else None,
         location=match.declared.location,
+        expectation=value.id,
     )
