@@ -136,6 +136,8 @@ def in_child(logs: Path, injected: Injected) -> tuple[int, list[str], list[str]]
     return os.waitstatus_to_exitcode(status), acknowledged, calls
 
 
+# Under xdist the worker has a thread of its own; the child here touches nothing of it.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_no_fault_of_any_system_call_loses_an_acknowledged_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

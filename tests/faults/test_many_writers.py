@@ -64,7 +64,9 @@ def test_killing_writers_in_the_middle_loses_nothing_that_was_acknowledged(
     kills = 0
     for _ in range(4):
         workers = _workers(logs, 3, 1000)
-        time.sleep(0.6)
+        for worker in workers:
+            assert worker.stdout is not None
+            acknowledged.add(worker.stdout.readline().strip())  # it is at work
         for worker in workers:
             time.sleep(dice.uniform(0, 0.05))
             worker.send_signal(signal.SIGKILL)
@@ -75,7 +77,7 @@ def test_killing_writers_in_the_middle_loses_nothing_that_was_acknowledged(
         pass
     with capsys.disabled():
         print(f"\n  {kills} writers killed, {len(acknowledged)} runs acknowledged")  # noqa: T201
-    assert len(acknowledged) > kills
+    assert len(acknowledged) >= kills
     assert acknowledged - _finished(logs) == set()
     assert (_answers(logs)["COMPLETE"], _answers(logs)["ARTIFACTS MATCH"]) == ("yes", "yes")
     assert [path.name for path in (logs / "evidence" / "running").iterdir()] == []
