@@ -326,7 +326,15 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(here: Path) -> None:
         ("[[expect.index]]\nid='a'\ntable='t'\ncolumns=[]\n", "dbops.toml:4: expect.index.columns: list should have"),
         ("[[expect.constraint]]\nid='a'\ntable='t'\nkind='fk'\ncolumns=['c']\n", "needs references"),
         ("[[expect.constraint]]\nid='a'\ntable='t'\nkind='pk'\n", "a constraint of kind pk needs columns"),
+        ("[[expect.constraint]]\nid='a'\ntable='t'\nkind='check'\n", "needs an expression, or columns"),
+        (
+            "[[expect.constraint]]\nid='a'\ntable='t'\nkind='fk'\ncolumns=['a','b']\nreferences='o'\n"
+            "references_columns=['c']\n",
+            "references_columns needs one for each of columns",
+        ),
         ("[[expect.query]]\nid='a'\nsql='select 1'\n", "says nothing about the plan"),
+        ("[[expect.table]]\ntable='t'\n", "says nothing about the table"),
+        ("[[expect.role]]\nrole='r'\n", "says nothing about the role"),
         ("[[audit.waive]]\nrule='r'\nreason='r'\nowner='o'\nexpires='soon'\n", "dbops.toml:5: audit.waive.expires: "),
         ("[evidence]\nlog_dir = 5\n", "dbops.toml:2: evidence.log_dir: "),
         ("[drill]\ndepth = 'deep'\n", "dbops.toml:2: drill.depth: must be 'schema', 'restore' or 'pitr'"),

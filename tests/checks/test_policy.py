@@ -62,3 +62,32 @@ def test_every_pack_says_why_and_names_each_index(name: str) -> None:
     pack = load_pack(name)
     assert [one.id for one in pack.index if not (one.reason and one.group and one.name)] == []
     assert len({one.id for one in pack.index}) == len(pack.index)
+
+
+def test_two_expectations_of_different_kinds_share_no_id_either(tmp_path: Path) -> None:
+    (tmp_path / "dbops.toml").write_text(
+        'audit = {packs = ["erp"]}\n[[expect.role]]\nid = "order-number"\nrole = "app"\nowns = false\n'
+    )
+    settings = load_settings({}, cwd=tmp_path, environ={})
+    with pytest.raises(ConfigurationError, match=r"'order-number': dbops\.toml:1 and dbops\.toml:2"):
+        Policy.from_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("delete from visit", "begins with 'delete'"),
+        ("explain select 1", "begins with 'explain'"),
+        ("select 1; drop table visit", "several statements"),
+        ("-- select", "begins with ''"),
+    ],
+)
+def test_a_declared_statement_that_is_no_query_is_refused_with_its_place(sql: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "dbops.toml").write_text(
+        f'\n[[expect.query]]\nid = "q"\nsql = "{sql}"\nuses_index = "i"\n', encoding="utf-8"
+    )
+    settings = load_settings({}, cwd=tmp_path, environ={})
+    with pytest.raises(ConfigurationError) as caught:
+        Policy.from_settings(settings)
+    assert caught.value.message.startswith("dbops.toml:2: the expectation 'q' gives ")
+    assert said in caught.value.message

@@ -2,7 +2,8 @@
 
 `Policy.from_settings` is the one place where configuration becomes a policy: it adds the packs and finds the lines that
 findings point to. The rules: a pack applies only when listed; an expectation's location is its own line, a pack's the
-line that lists the pack; two expectations never share an id. What it does not do: match anything.
+line that lists the pack; two expectations never share an id; a declared query is one SELECT. What it does not do: match
+anything.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from dbops.checks.statements import normalise
 from dbops.errors import ConfigurationError
 from dbops.settings import Expectations
 
@@ -23,9 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from dbops.model import Location
-    from dbops.settings import ExpectedIndex, Settings, TenancyTable, WaiverEntry
+    from dbops.settings import (
+        ExpectedConstraint,
+        ExpectedIndex,
+        ExpectedQuery,
+        ExpectedRole,
+        ExpectedTable,
+        Settings,
+        TenancyTable,
+        WaiverEntry,
+    )
+    from dbops.settings.declared import Expectation
 
 E = TypeVar("E")
+
+# What a declared query may begin with: EXPLAIN plans these and nothing else comes of it.
+_QUERIES = frozenset({"select", "with"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +60,10 @@ class Policy:
     """
 
     expected_indexes: tuple[Declared[ExpectedIndex], ...] = ()
+    expected_constraints: tuple[Declared[ExpectedConstraint], ...] = ()
+    expected_tables: tuple[Declared[ExpectedTable], ...] = ()
+    expected_roles: tuple[Declared[ExpectedRole], ...] = ()
+    expected_queries: tuple[Declared[ExpectedQuery], ...] = ()
     packs: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -57,13 +76,24 @@ class Policy:
         """Return the policy that a configuration describes; ConfigurationError for an unknown pack or a shared id."""
         packs = {name: load_pack(name) for name in dict.fromkeys(settings.audit.packs)}
         packs_line = settings.locate_key("audit.packs")
-        indexes = [
-            *(Declared(value, settings.locate("expect.index", i)) for i, value in enumerate(settings.expect.index)),
-            *(Declared(value, packs_line) for pack in packs.values() for value in pack.index),
-        ]
-        _check_unique_ids(indexes)
+        expected: dict[str, tuple[Declared[Any], ...]] = {
+            kind: (
+                *(
+                    Declared(value, settings.locate(f"expect.{kind}", i))
+                    for i, value in enumerate(getattr(settings.expect, kind))
+                ),
+                *(Declared(value, packs_line) for pack in packs.values() for value in getattr(pack, kind)),
+            )
+            for kind in Expectations.model_fields
+        }
+        _check_unique_ids(one for kind in expected.values() for one in kind)
+        _check_queries(expected["query"])
         return cls(
-            expected_indexes=tuple(indexes),
+            expected_indexes=expected["index"],
+            expected_constraints=expected["constraint"],
+            expected_tables=expected["table"],
+            expected_roles=expected["role"],
+            expected_queries=expected["query"],
             packs=tuple(packs),
             select=settings.audit.select,
             ignore=settings.audit.ignore,
@@ -72,6 +102,19 @@ class Policy:
             ),
             tenancy=settings.tenancy,
             **({"today": today} if today else {}),
+        )
+
+    @property
+    def expects_anything(self) -> bool:
+        """Whether anything at all is declared about the database."""
+        return any(
+            (
+                self.expected_indexes,
+                self.expected_constraints,
+                self.expected_tables,
+                self.expected_roles,
+                self.expected_queries,
+            )
         )
 
 
@@ -106,7 +149,7 @@ def _pack_files() -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in directory.iterdir() if file.name.endswith(".toml")}
 
 
-def _check_unique_ids(declared: Iterable[Declared[ExpectedIndex]]) -> None:
+def _check_unique_ids(declared: Iterable[Declared[Expectation]]) -> None:
     seen: dict[str, Location | None] = {}
     for one in declared:
         name = one.value.id
@@ -121,3 +164,19 @@ def _check_unique_ids(declared: Iterable[Declared[ExpectedIndex]]) -> None:
 
 def _places(*locations: Location | None) -> Iterator[str]:
     yield from (f"{location.file}:{location.line}" for location in locations if location)
+
+
+def _check_queries(declared: Iterable[Declared[ExpectedQuery]]) -> None:
+    """Raise ConfigurationError for a declared statement that is not one query: those alone are given to the server."""
+    for one in declared:
+        statement = normalise(one.value.sql)
+        if statement.keyword in _QUERIES and statement.is_single:
+            continue
+        place = next(_places(one.location), "settings")
+        what = (
+            "several statements" if not statement.is_single else f"a statement that begins with {statement.keyword!r}"
+        )
+        raise ConfigurationError(
+            f"{place}: the expectation {one.value.id!r} gives {what}",
+            hint="give one SELECT (or WITH … SELECT): its plan is asked for, and nothing is run",
+        )

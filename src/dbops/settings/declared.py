@@ -74,6 +74,10 @@ class ExpectedConstraint(Expectation):
             raise ValueError(f"a constraint of kind {self.kind} needs columns")
         if self.kind == "fk" and not self.references:
             raise ValueError("a constraint of kind fk needs references, the table it points to")
+        if self.kind in {"check", "exclude"} and not (self.expression or self.columns):
+            raise ValueError(f"a constraint of kind {self.kind} needs an expression, or columns")
+        if self.references_columns and len(self.references_columns) != len(self.columns):
+            raise ValueError("references_columns needs one for each of columns")
         return self
 
 
@@ -96,6 +100,12 @@ class ExpectedTable(Expectation):
     def _id_is_the_table(cls, values: Any) -> Any:
         return _named_after("table", values)
 
+    @model_validator(mode="after")
+    def _expects_something(self) -> Self:
+        if self.rls is None and not self.owner_not:
+            raise ValueError("says nothing about the table: give rls or owner_not")
+        return self
+
 
 class ExpectedRole(Expectation):
     """`[[expect.role]]`: powers that a role must or must not have; absent means "not said".
@@ -112,6 +122,12 @@ class ExpectedRole(Expectation):
     @classmethod
     def _id_is_the_role(cls, values: Any) -> Any:
         return _named_after("role", values)
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Self:
+        if self.superuser is None and self.bypassrls is None and self.owns is None:
+            raise ValueError("says nothing about the role: give superuser, bypassrls or owns")
+        return self
 
 
 class ExpectedQuery(Expectation):
