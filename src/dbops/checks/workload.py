@@ -10,7 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbops.checks.catalog import LoggedStatement, StatementStatistics
+from dbops.checks.catalog import LoggedStatement, PlanNode, QuerySettings, StatementStatistics
+from dbops.checks.names import quote
+from dbops.checks.rule import RuleSkippedError
 from dbops.checks.statements import normalise
 from dbops.model import Scope
 
@@ -65,12 +67,37 @@ def hidden(catalog: Catalog) -> tuple[StatementStatistics, ...]:
     return tuple(row for row in catalog.rows_if_readable(StatementStatistics) if row.query is None)
 
 
-def scope_of(catalog: Catalog) -> Scope:
-    """Return how many of the statements that were counted could be seen."""
-    first = next(iter(catalog.rows(StatementStatistics)), None)
-    return (
-        Scope(checked=first.statements - first.hidden, total=first.statements) if first else Scope(checked=0, total=0)
-    )
+def require_statistics(catalog: Catalog) -> None:
+    """Raise RuleSkippedError or ReadFailedError, with the remedy, where the statistics could not be read."""
+    settings = next(iter(catalog.rows_if_readable(QuerySettings)), None)
+    if settings and settings.extension_schema and not settings.extension_usable:
+        raise RuleSkippedError(
+            "pg_stat_statements is in a schema that is closed to this role",
+            hint=f"grant usage on schema {quote(settings.extension_schema)} to {quote(catalog.server.user)};",
+        )
+    catalog.rows(StatementStatistics)
+
+
+def scope_of(catalog: Catalog) -> Scope | None:
+    """Return how many of the statements that were counted could be seen, None where the statistics were not read."""
+    if catalog.failure(StatementStatistics):
+        return None
+    first = next(iter(catalog.rows_if_readable(StatementStatistics)), None)
+    total = first.statements if first else 0
+    return Scope(checked=total - (first.hidden if first else 0), total=total)
+
+
+def plan_nodes(catalog: Catalog, one: Observed) -> tuple[PlanNode, ...]:
+    """Return where the plan of a statement reads; nothing where there is none."""
+    by_statement = catalog.once("nodes of plans", lambda: _nodes_by_statement(catalog))
+    return by_statement.get(one.statement.fingerprint, ())
+
+
+def _nodes_by_statement(catalog: Catalog) -> dict[str, tuple[PlanNode, ...]]:
+    found: dict[str, list[PlanNode]] = defaultdict(list)
+    for node in catalog.rows_if_readable(PlanNode):
+        found[node.statement].append(node)
+    return {statement: tuple(nodes) for statement, nodes in found.items()}
 
 
 def _observed(catalog: Catalog) -> tuple[Observed, ...]:

@@ -1,0 +1,1 @@
+"""Rules about what the database is asked to do, and whether anybody would see it."""
