@@ -3,19 +3,24 @@
 A file `cases/<slug>.sql` holds cases; each begins with `-- case: …` (`-- case (near miss): …`) and may say: `-- finds:`
 the objects (comma-separated), how many findings, `0`, or `skip`; `-- says:` and `-- silent:` what the detail of each
 finding must and must not hold, `-- fix:` what its fix must; `-- severity:`; `-- server:` the least major; `-- today:`;
-and `-- policy:` one line of `dbops.toml`. The rest is SQL, run in a transaction that is rolled back.
+and `-- policy:` one line of `dbops.toml`. What no transaction can plant, such as the server's counters, is put in place
+of what was read by `-- rows: <read> [[…], …]`, in JSON; a name stands for the OID of a table or an index. The rest is
+SQL, run in a transaction that is rolled back.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_type_hints
 
 import pytest
 
+from dbops.checks.catalog import Catalog, Index, Relation
+from dbops.checks.catalog.rows import ROW_CLASSES
 from dbops.checks.rule import rules
 from dbops.checks.runner import run_rules
 from dbops.model import CheckStatus
@@ -23,7 +28,6 @@ from dbops.model import CheckStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
     from dbops.connection.server import ScratchServer
     from dbops.model import Check
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parent / "cases"
 
 _CASE = re.compile(r"^-- case(?P<near> \(near miss\))?: (?P<title>.+)$", re.MULTILINE)
-_HEADER = re.compile(r"^-- (finds|says|silent|fix|severity|server|today|policy): ?(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^-- (finds|says|silent|fix|severity|server|today|policy|rows): ?(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def test_a_rule_finds_what_its_case_says(
         pytest.skip(f"needs PostgreSQL {case.one('server')}")
     catalog = snapshot_after(case.sql)
     today = case.one("today")
+    catalog = with_rows(catalog, case.all("rows"))
     policy = policy_of(case.policy, dt.date.fromisoformat(today) if today else None)
     checks = {check.check: check for check in run_rules(catalog, policy)}
     assert {check.check: check.reason for check in checks.values() if check.status is CheckStatus.ERROR} == {}
@@ -98,6 +103,22 @@ def test_a_rule_finds_what_its_case_says(
         assert [text for text in case.all("silent") if text in finding.detail] == [], finding.detail
         assert [text for text in case.all("fix") if text not in (finding.fix or "")] == [], finding.fix
         assert case.one("severity", finding.severity) == finding.severity
+
+
+def with_rows(catalog: Catalog, headers: tuple[str, ...]) -> Catalog:
+    """Return the catalog with other rows for the reads that the headers name."""
+    oids = {relation.name: relation.oid for relation in catalog.rows(Relation)}
+    oids |= {index.name: index.oid for index in catalog.rows(Index)}
+    replaced = dict(catalog._rows)
+    for header in headers:
+        name, _, rows = header.partition(" ")
+        kind = ROW_CLASSES[name]
+        is_number = [hint is int for hint in get_type_hints(kind).values()]
+        replaced[kind] = tuple(
+            kind(*(oids[v] if number and isinstance(v, str) else v for v, number in zip(row, is_number, strict=True)))
+            for row in json.loads(rows)
+        )
+    return Catalog(catalog.server, replaced, catalog._failures)
 
 
 def found(case: Case, check: Check) -> str:

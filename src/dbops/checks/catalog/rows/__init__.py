@@ -23,10 +23,12 @@ from dbops.checks.catalog.rows.queries import (
     TableScans,
 )
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
+from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, IndexSpace, RecentIndex, Standbys
 
 __all__ = [
     "ROW_CLASSES",
     "Collation",
+    "CollationDrift",
     "Column",
     "Constraint",
     "DataType",
@@ -34,17 +36,21 @@ __all__ = [
     "Index",
     "IndexActivity",
     "IndexBuild",
+    "IndexLastScan",
+    "IndexSpace",
     "LoggedStatement",
     "OperatorClass",
     "Plan",
     "PlanNode",
     "Publication",
     "QuerySettings",
+    "RecentIndex",
     "Relation",
     "Row",
     "RowPolicy",
     "SearchPath",
     "Sequence",
+    "Standbys",
     "StatementEvictions",
     "StatementStatistics",
     "StatisticsWindow",
