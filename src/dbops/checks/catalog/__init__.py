@@ -1,12 +1,15 @@
 """The snapshot that rules look at: `rows/` its parts, `snapshot.py` the whole, `read.py` how it is read."""
 
 from dbops.checks.catalog.rows import (
+    AgedRelation,
     Collation,
     CollationDrift,
     Column,
     Constraint,
+    DatabaseAge,
     DataType,
     EqualityFamilies,
+    Horizon,
     Index,
     IndexActivity,
     IndexBuild,
@@ -31,17 +34,21 @@ from dbops.checks.catalog.rows import (
     TableColumns,
     TableScans,
     UnprovenConstraint,
+    VacuumSettings,
 )
 from dbops.checks.catalog.snapshot import Catalog, ReadFailedError, ReadFailure, Server
 
 __all__ = [
+    "AgedRelation",
     "Catalog",
     "Collation",
     "CollationDrift",
     "Column",
     "Constraint",
     "DataType",
+    "DatabaseAge",
     "EqualityFamilies",
+    "Horizon",
     "Index",
     "IndexActivity",
     "IndexBuild",
@@ -69,4 +76,5 @@ __all__ = [
     "TableColumns",
     "TableScans",
     "UnprovenConstraint",
+    "VacuumSettings",
 ]

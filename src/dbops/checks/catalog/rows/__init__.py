@@ -9,7 +9,7 @@ OIDs join rows and go no further: nothing that is printed or fingerprinted holds
 from dbops.checks.catalog.rows.access import Publication, RowPolicy
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
-from dbops.checks.catalog.rows.capacity import Sequence
+from dbops.checks.catalog.rows.capacity import AgedRelation, DatabaseAge, Horizon, Sequence, VacuumSettings
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.queries import (
@@ -27,12 +27,15 @@ from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, Inde
 
 __all__ = [
     "ROW_CLASSES",
+    "AgedRelation",
     "Collation",
     "CollationDrift",
     "Column",
     "Constraint",
     "DataType",
+    "DatabaseAge",
     "EqualityFamilies",
+    "Horizon",
     "Index",
     "IndexActivity",
     "IndexBuild",
@@ -58,5 +61,6 @@ __all__ = [
     "TableColumns",
     "TableScans",
     "UnprovenConstraint",
+    "VacuumSettings",
     "read",
 ]

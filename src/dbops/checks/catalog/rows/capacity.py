@@ -1,4 +1,4 @@
-"""What is used up: the values of sequences."""
+"""What is used up: the values of sequences, the numbers of transactions; and what vacuum has to do with it."""
 
 from __future__ import annotations
 
@@ -30,3 +30,49 @@ class Sequence(NamedTuple):
     fed: tuple[int, ...]
     state: str
     last_value: int | None
+
+
+@read("database_ages")
+class DatabaseAge(NamedTuple):
+    """How many transactions and multixacts of 2^31 a database has behind it since its oldest unfrozen row."""
+
+    name: str
+    is_current: bool
+    transactions: int
+    multixacts: int
+
+
+@read("aged_relations")
+class AgedRelation(NamedTuple):
+    """A table of this database that is older than autovacuum should let it become; at most 100, the oldest first."""
+
+    schema: str
+    name: str
+    is_temporary: bool
+    is_toast: bool
+    transactions: int
+    multixacts: int
+    pages: int
+
+
+@read("horizons")
+class Horizon(NamedTuple):
+    """Who holds back vacuum: a session, a prepared transaction or a replication slot (`kind`), since how long.
+
+    `seconds` is None for a slot, and where the role may not know.
+    """
+
+    kind: str
+    name: str
+    transactions: int | None
+    seconds: int | None
+
+
+@read("vacuum_settings")
+class VacuumSettings(NamedTuple):
+    """Whether autovacuum runs, whether the counters it goes by are kept, and when it freezes whatever else."""
+
+    autovacuum: bool
+    counts: bool
+    freeze_max_age: int
+    multixact_freeze_max_age: int
