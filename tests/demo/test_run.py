@@ -26,9 +26,15 @@ if TYPE_CHECKING:
     from dbops.model import Report
 
 
+# The ERP of these tests stands on the tests' own server, which counts no statements of it and logs none; the demo's
+# server has its own tests below.
+OF_THE_SERVER = ("query-statistics-missing", "slow-query", "slow-query-logging-off", "temp-spilling-query")
+
+
 def audited(target: Target, log_dir: Path) -> Report:
+    policy = dataclasses.replace(demo_policy(), ignore=OF_THE_SERVER)
     with Run.start("audit", log_dir, "index-audit") as run:
-        audit(target, demo_policy(), run)
+        audit(target, policy, run)
     return run.report
 
 
@@ -36,7 +42,7 @@ def findings(report: Report) -> list[tuple[str, str]]:
     return sorted((finding.rule, finding.object) for check in report.checks for finding in check.findings)
 
 
-def test_the_healthy_erp_has_no_findings_and_no_rule_is_left_out(erp: Target, tmp_path: Path) -> None:
+def test_the_healthy_erp_has_no_findings_and_every_rule_about_it_passes(erp: Target, tmp_path: Path) -> None:
     report = audited(erp, tmp_path)
     assert findings(report) == []
     assert {check.status for check in report.checks} == {CheckStatus.PASS}
@@ -80,6 +86,8 @@ def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
     assert [part.command for part in report.reports] == ["backup", "drill", "audit"]
     assert report.restorability is Verdict.PASS
     assert [finding for part in report.reports for finding in findings(part)] == []
+    answers = {check.check: check.status for check in report.reports[-1].checks}
+    assert {answers[slug] for slug in OF_THE_SERVER} == {CheckStatus.PASS}
     kept = json.loads((tmp_path / "resilience-suite" / f"{report.run_id}.json").read_text(encoding="utf-8"))
     assert kept["runId"] == report.run_id
     assert seconds < 45  # 7 s here; 15 s are promised on a quiet machine, the rest is for busy neighbours
