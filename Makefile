@@ -11,7 +11,7 @@ demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
 	$(BIN)/dbops demo
 
 test: $(READY)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

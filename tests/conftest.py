@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from pytest_postgresql import factories
 
+from dbops import secrets
 from dbops.connection.binaries import find_server
 from dbops.connection.server import ScratchServer
 
@@ -31,6 +32,12 @@ def pytest_configure() -> None:
     """Forget the databases of whoever runs the tests: none of them may be reached by accident."""
     for name in [name for name in os.environ if name == "DATABASE_URL" or name.startswith(("PG", "DBOPS_"))]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that one test calls a secret must not be masked in the messages of the next."""
+    monkeypatch.setattr(secrets, "_known", secrets._known)
 
 
 @pytest.fixture(scope="session")
