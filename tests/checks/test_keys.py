@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -123,3 +124,39 @@ def test_more_sequences_than_the_lock_table_has_room_for_are_not_all_asked(
     check = check_of(snapshot(database), "integer-exhaustion")
     assert "public.visit" in {finding.object for finding in check.findings}
     assert "only those of the largest tables were asked" in (check.reason or "")
+
+
+LISTS = """
+create table article (id int primary key, tags text, "odd name" text);
+insert into article select i, array_to_string(array(select 'tag' || j from generate_series(0, i % 4) as j), ','), 'word'
+  from generate_series(1, 200) as i;
+create table held_back (id int primary key, tags text);
+insert into held_back select id, tags from article;
+alter table held_back enable row level security;
+analyze article, held_back;
+"""
+
+
+def test_samples_that_may_not_be_seen_are_a_skip_whose_remedy_shows_them(
+    database: Target, server: ScratchServer, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    run_sql(database, LISTS + "create role no_reader login; grant select on held_back to no_reader")
+    check = check_of(snapshot(server.target(database.database, user="no_reader")), "delimited-list-column")
+    assert (CheckStatus.SKIP, ()) == (check.status, check.findings)
+    denied, protected = (check.reason or "").split("; ")
+    assert denied.startswith("2 of the text columns may not be read")
+    assert protected.startswith("1 of the tables show no samples")
+    assert 'grant select (tags, "odd name") on public.article to no_reader;' in (check.remedy or "")
+    run_sql(database, check.remedy or "")
+    told = check_of(snapshot(server.target(database.database, user="no_reader")), "delimited-list-column")
+    assert ["public.article", "public.held_back"] == [finding.object for finding in told.findings]
+    run_sql(database, "drop owned by no_reader; drop role no_reader")
+
+
+def test_no_sample_travels(
+    database: Target, run_sql: Callable[..., Any], snapshot: Callable[[Target], Catalog]
+) -> None:
+    run_sql(database, LISTS)
+    catalog = snapshot(database)
+    assert [finding.object for finding in check_of(catalog, "delimited-list-column").findings]
+    assert "tag0" not in json.dumps(catalog.to_json())

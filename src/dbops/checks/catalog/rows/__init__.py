@@ -23,6 +23,7 @@ from dbops.checks.catalog.rows.queries import (
     TableScans,
 )
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
+from dbops.checks.catalog.rows.samples import SampledColumn
 from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, IndexSpace, RecentIndex, Standbys
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Relation",
     "Row",
     "RowPolicy",
+    "SampledColumn",
     "SearchPath",
     "Sequence",
     "Standbys",
