@@ -1,7 +1,8 @@
 """The audit: one read-only look at a database's catalog, held against what was declared and what goes wrong.
 
-Costs a handful of round trips whatever the number of rules: the session, the snapshot, no more. The rules run after
-the session has ended. What it does not do: decide the verdict (evidence), choose the rules (policy), or print.
+Costs a handful of round trips whatever the number of rules: the session, the snapshot, the plans of the statements in
+it, no more. Slow logs are read before the session begins; the rules run after it has ended. What it does not
+do: decide the verdict (evidence), choose the rules (policy), or print.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from dbops.checks.catalog.read import read_catalog
 from dbops.checks.names import qualified
 from dbops.checks.rule import rules
 from dbops.checks.runner import needed_reads, run_rules, selected_rules
+from dbops.checks.slow_log import read_slow_log
 from dbops.connection.session import read_only
 
 if TYPE_CHECKING:
-    from dbops.checks.catalog import Catalog
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from dbops.checks.catalog import Catalog, LoggedStatement
     from dbops.checks.policy import Policy
     from dbops.connection.target import Target
     from dbops.evidence.run import Run
@@ -23,23 +28,34 @@ if TYPE_CHECKING:
 STATEMENT_TIMEOUT_SECONDS = 15.0
 
 
-def audit(
+def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     target: Target,
     policy: Policy,
     run: Run,
     *,
     statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
     deadline: float | None = None,
+    slow_log: Sequence[Path] = (),
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
-    Raises UsageError for an unknown rule before anything is opened, and what the session raises.
+    `slow_log` are log files of its server. Raises UsageError for an unknown rule or a file that is no such log, before
+    anything is opened, and what the session raises.
     """
     chosen = selected_rules(policy)
+    logged = _logged(slow_log, run) if slow_log else None
     with run.step("catalog"), read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session:
         run.target = session.info()
-        catalog = read_catalog(session, needed_reads(chosen))
+        catalog = read_catalog(session, needed_reads(chosen), logged=logged)
     audit_catalog(catalog, policy, run)
+
+
+def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
+    """Return the statements in slow logs, and note what could not be read of them."""
+    with run.step("slow log"):
+        log = read_slow_log(slow_log)
+    run.note(log.note())
+    return log.statements
 
 
 def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> None:

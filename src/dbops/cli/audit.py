@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from dbops.cli.options import FailOnOptions, Outcome, TargetOptions
 
 Names = list[str] | None
+Paths = list[Path] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,12 @@ class AuditOptions(FailOnOptions, TargetOptions):
     packs: Annotated[Names, typer.Option(metavar="NAME", help="A built-in list of expectations; repeatable.")] = None
     select: Annotated[Names, typer.Option(metavar="RULE", help="Run only this rule; repeatable.")] = None
     ignore: Annotated[Names, typer.Option(metavar="RULE", help="Do not run this rule; repeatable.")] = None
+    slow_log: Annotated[
+        Paths,
+        typer.Option(
+            metavar="FILE", help="A log of the server (jsonlog or csvlog), for its slow statements; repeatable."
+        ),
+    ] = None
     explain: Annotated[
         str | None, typer.Option(metavar="RULE", help="Print what a rule finds, why, and how to fix it; no database.")
     ] = None
@@ -39,7 +47,7 @@ def audit(options: AuditOptions) -> Outcome:
     settings = settings_of(options)
     target = target_of(settings)
     with recorded(options, settings, "audit", "index-audit") as (run, _):
-        audit_into(run, settings, target, deadline=time_limit_of(options))
+        audit_into(run, settings, target, deadline=time_limit_of(options), slow_log=options.slow_log or ())
     return Outcome(run.report, run.report_path)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dbops.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dbops.connection.target import Target
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from dbops.suite import SuiteStep
 
 
-def audit_into(run: Run, settings: Settings, target: Target, *, deadline: float | None) -> None:
-    """Audit `target` by the policy that the settings describe."""
+def audit_into(
+    run: Run, settings: Settings, target: Target, *, deadline: float | None, slow_log: Sequence[Path] = ()
+) -> None:
+    """Audit `target`, and log files of its server, by the policy that the settings describe."""
     from dbops.audit import audit
     from dbops.checks.policy import Policy
 
-    audit(target, Policy.from_settings(settings), run, deadline=deadline)
+    audit(target, Policy.from_settings(settings), run, deadline=deadline, slow_log=slow_log)
 
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
