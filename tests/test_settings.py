@@ -328,8 +328,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(here: Path) -> None:
         ("[[expect.constraint]]\nid='a'\ntable='t'\nkind='pk'\n", "a constraint of kind pk needs columns"),
         ("[[expect.constraint]]\nid='a'\ntable='t'\nkind='check'\n", "needs an expression, or columns"),
         (
-            "[[expect.constraint]]\nid='a'\ntable='t'\nkind='fk'\ncolumns=['a','b']\nreferences='o'\n"
-            "references_columns=['c']\n",
+            "[[expect.constraint]]\nid='a'\ntable='t'\nkind='pk'\ncolumns=['a','b']\nreferences_columns=['c']\n",
             "references_columns needs one for each of columns",
         ),
         ("[[expect.query]]\nid='a'\nsql='select 1'\n", "says nothing about the plan"),

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog, Index, Relation
     from dbops.checks.policy import Declared, Policy
     from dbops.settings import ExpectedIndex
+    from dbops.settings.declared import Expectation
 
 _NEAREST = 2
+_AGAIN = "run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is"
 _KEY = re.compile(
     r"""\s*(?P<body>.+?)
     (?:\s+collate\s+(?P<collation>"(?:[^"]|"")+"|[\w.]+))?
@@ -118,12 +120,24 @@ def match_indexes(catalog: Catalog, policy: Policy) -> tuple[Match, ...]:
     )
 
 
-def require_declared(policy: Policy) -> None:
-    """Raise RuleSkippedError where no index is expected: nothing can be missing, and that is no all-clear."""
-    if not policy.expected_indexes:
+def require_anything_declared(policy: Policy) -> None:
+    """Raise RuleSkippedError where nothing at all is expected: nothing can be missing, and that is no all-clear."""
+    if not policy.expects_anything:
         raise RuleSkippedError(
             "nothing declared; run `dbops init`", hint="`dbops init` writes expectations to dbops.toml"
         )
+
+
+def require_not_busy(catalog: Catalog, what: str) -> None:
+    """Raise RuleSkippedError where relations were left out of the snapshot, `what` about them is not known then."""
+    if catalog.busy:
+        names = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
+        raise RuleSkippedError(f"another session has locked {names} against readers: {what} is not known", hint=_AGAIN)
+
+
+def spelled_expectation(value: Expectation, detail: str) -> str:
+    """Return what a finding says: the group, what is the matter, and the id of the expectation."""
+    return f"{f'{value.group}: ' if value.group else ''}{detail} (expectation {value.id})"
 
 
 def require_looked_at(matches: Iterable[Match]) -> None:
@@ -131,7 +145,7 @@ def require_looked_at(matches: Iterable[Match]) -> None:
     if busy := [match.detail for match in matches if match.outcome is Outcome.BUSY]:
         raise RuleSkippedError(
             f"{len(busy)} expectations were not looked at: {'; '.join(dict.fromkeys(busy))}",
-            hint="run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is",
+            hint=_AGAIN,
         )
 
 

@@ -23,6 +23,7 @@ from dbops.checks.catalog.rows.queries import (
     TableScans,
 )
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
+from dbops.checks.catalog.rows.roles import Membership, Role
 from dbops.checks.catalog.rows.samples import SampledColumn
 from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, IndexSpace, RecentIndex, Standbys
 
@@ -43,6 +44,7 @@ __all__ = [
     "IndexLastScan",
     "IndexSpace",
     "LoggedStatement",
+    "Membership",
     "OperatorClass",
     "Plan",
     "PlanNode",
@@ -50,6 +52,7 @@ __all__ = [
     "QuerySettings",
     "RecentIndex",
     "Relation",
+    "Role",
     "Row",
     "RowPolicy",
     "SampledColumn",

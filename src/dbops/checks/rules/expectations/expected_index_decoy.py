@@ -35,7 +35,14 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import Match, Outcome, match_indexes, require_declared, require_looked_at
+from dbops.checks.expectations import (
+    Match,
+    Outcome,
+    match_indexes,
+    require_anything_declared,
+    require_looked_at,
+    spelled_expectation,
+)
 from dbops.checks.names import fresh_name, qualified, quote
 from dbops.checks.remediation import Fix, create_index, drop_index, new_name
 from dbops.checks.rule import Draft, Rule
@@ -60,7 +67,7 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation whose name something else has."""
-    require_declared(policy)
+    require_anything_declared(policy)
     matches = match_indexes(catalog, policy)
     for match in matches:
         if match.outcome is Outcome.DECOY and match.wanted:
@@ -72,7 +79,7 @@ def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
     value = match.value
     return Draft(
         object=match.object,
-        detail=f"{f'{value.group}: ' if value.group else ''}{match.detail} (expectation {value.id})",
+        detail=spelled_expectation(value, match.detail),
         # The name is the point here, so it is part of what the finding is known by.
         signature=(value.name or "", wanted.shape(catalog).spelled()),
         severity=value.severity,

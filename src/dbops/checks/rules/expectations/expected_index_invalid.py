@@ -34,7 +34,13 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import Outcome, match_indexes, require_declared, require_looked_at
+from dbops.checks.expectations import (
+    Outcome,
+    match_indexes,
+    require_anything_declared,
+    require_looked_at,
+    spelled_expectation,
+)
 from dbops.checks.remediation import rebuild_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
@@ -55,7 +61,7 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that only an unusable index satisfies."""
-    require_declared(policy)
+    require_anything_declared(policy)
     matches = match_indexes(catalog, policy)
     for match in matches:
         if match.outcome not in {Outcome.INVALID, Outcome.BUILDING} or not match.wanted or not match.index:
@@ -63,7 +69,7 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
         value = match.value
         yield Draft(
             object=match.object,
-            detail=f"{f'{value.group}: ' if value.group else ''}{match.detail} (expectation {value.id})",
+            detail=spelled_expectation(value, match.detail),
             signature=(match.wanted.shape(catalog).spelled(),),
             severity=value.severity,
             why=value.reason or None,

@@ -38,7 +38,14 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import Match, Outcome, match_indexes, require_declared, require_looked_at
+from dbops.checks.expectations import (
+    Match,
+    Outcome,
+    match_indexes,
+    require_anything_declared,
+    require_looked_at,
+    spelled_expectation,
+)
 from dbops.checks.remediation import create_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
@@ -60,7 +67,7 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that nothing satisfies."""
-    require_declared(policy)
+    require_anything_declared(policy)
     matches = match_indexes(catalog, policy)
     for match in matches:
         if match.outcome in {Outcome.MISSING, Outcome.UNKNOWN}:
@@ -76,10 +83,9 @@ def scope(catalog: Catalog, policy: Policy) -> Scope:
 
 def _draft(catalog: Catalog, match: Match) -> Draft:
     value, wanted = match.value, match.wanted
-    group = f"{value.group}: " if value.group else ""
     return Draft(
         object=match.object,
-        detail=f"{group}{match.detail} (expectation {value.id})",
+        detail=spelled_expectation(value, match.detail),
         signature=(wanted.shape(catalog).spelled(),) if wanted else ("unknown", value.id),
         severity=value.severity,
         why=value.reason or None,
