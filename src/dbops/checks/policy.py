@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from dbops.checks.statements import normalise
 from dbops.errors import ConfigurationError
-from dbops.settings import Expectations
+from dbops.settings import Expectations, ObjectivesTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,6 +51,15 @@ class Declared(Generic[E]):
     location: Location | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Goal:
+    """An objective, and whether somebody has declared it: what is missed then is a promise, not a default."""
+
+    value: dt.timedelta
+    declared: bool = False
+    location: Location | None = None
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a run of the audit is held against.
@@ -69,6 +78,8 @@ class Policy:
     ignore: tuple[str, ...] = ()
     waivers: tuple[Declared[WaiverEntry], ...] = ()
     tenancy: TenancyTable | None = None
+    rpo: Goal = Goal(ObjectivesTable().rpo)
+    drill_every: Goal = Goal(ObjectivesTable().drill_every)
     today: dt.date = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
 
     @classmethod
@@ -101,6 +112,8 @@ class Policy:
                 Declared(value, settings.locate("audit.waive", i)) for i, value in enumerate(settings.audit.waive)
             ),
             tenancy=settings.tenancy,
+            rpo=_goal(settings, "rpo"),
+            drill_every=_goal(settings, "drill_every"),
             **({"today": today} if today else {}),
         )
 
@@ -116,6 +129,12 @@ class Policy:
                 self.expected_queries,
             )
         )
+
+
+def _goal(settings: Settings, name: str) -> Goal:
+    objectives = settings.objectives
+    declared = name in objectives.model_fields_set
+    return Goal(getattr(objectives, name), declared, settings.locate_key(f"objectives.{name}"))
 
 
 def pack_names() -> tuple[str, ...]:

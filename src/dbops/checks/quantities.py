@@ -25,3 +25,15 @@ def days(seconds: int) -> str:
         hours = seconds // 3600
         return f"{hours} hour{'' if hours == 1 else 's'}"
     return f"{seconds // DAY_SECONDS} days"
+
+
+def span(seconds: int) -> str:
+    """Return a span in its two largest units, as in `3d 4h`; less than a second is `0s`."""
+    units = (("d", DAY_SECONDS), ("h", 3600), ("m", 60), ("s", 1))
+    parts: list[str] = []
+    rest = max(0, seconds)
+    for unit, length in units:
+        count, rest = divmod(rest, length)
+        if count or parts:
+            parts.append(f"{count}{unit}" if count else "")
+    return " ".join(part for part in parts[:2] if part) or "0s"

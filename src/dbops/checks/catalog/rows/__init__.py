@@ -10,6 +10,17 @@ from dbops.checks.catalog.rows.access import Publication, RowPolicy
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
 from dbops.checks.catalog.rows.capacity import AgedRelation, DatabaseAge, Horizon, Sequence, VacuumSettings
+from dbops.checks.catalog.rows.durability import (
+    ArchiveBacklog,
+    Archiver,
+    ClientPrograms,
+    DurabilityOverride,
+    DurabilitySettings,
+    ReplicationSlot,
+    RestoreHistory,
+    ServerRelease,
+    WalSender,
+)
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.queries import (
@@ -30,12 +41,17 @@ from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, Inde
 __all__ = [
     "ROW_CLASSES",
     "AgedRelation",
+    "ArchiveBacklog",
+    "Archiver",
+    "ClientPrograms",
     "Collation",
     "CollationDrift",
     "Column",
     "Constraint",
     "DataType",
     "DatabaseAge",
+    "DurabilityOverride",
+    "DurabilitySettings",
     "EqualityFamilies",
     "Horizon",
     "Index",
@@ -52,12 +68,15 @@ __all__ = [
     "QuerySettings",
     "RecentIndex",
     "Relation",
+    "ReplicationSlot",
+    "RestoreHistory",
     "Role",
     "Row",
     "RowPolicy",
     "SampledColumn",
     "SearchPath",
     "Sequence",
+    "ServerRelease",
     "Standbys",
     "StatementEvictions",
     "StatementStatistics",
@@ -67,5 +86,6 @@ __all__ = [
     "TableScans",
     "UnprovenConstraint",
     "VacuumSettings",
+    "WalSender",
     "read",
 ]

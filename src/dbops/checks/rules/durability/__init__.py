@@ -1,0 +1,1 @@
+"""Rules about what survives a crash, a lost disk or a wrong statement."""
