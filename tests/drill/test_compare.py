@@ -11,6 +11,7 @@ from dbops.backup.inventory import Fact, from_lines, to_lines
 from dbops.drill.compare import (
     compare_catalog,
     compare_counts,
+    compare_digests,
     compare_extensions,
     compare_large_objects,
     compare_sequences,
@@ -23,6 +24,7 @@ from dbops.model import (
     CheckStatus,
     ExtensionInfo,
     ObjectiveStatus,
+    Scope,
     SequenceState,
     SourceInfo,
     TableCount,
@@ -31,19 +33,41 @@ from dbops.model import (
 TABLE = TableCount(schema_="s", name="t", rows=3, method="count(*)")
 
 
+def _holding(rows: int, digest: str | None = None, *, name: str = "t") -> TableCount:
+    scope = Scope(checked=rows if digest else 0, total=rows)
+    return TableCount(schema_="s", name=name, rows=rows, digest=digest, method="read", scope=scope)
+
+
 @pytest.mark.parametrize(
     ("found", "status"),
-    [({("s", "t"): 3}, CheckStatus.PASS), ({("s", "t"): 2}, CheckStatus.FAIL), ({}, CheckStatus.FAIL)],
+    [([_holding(3)], CheckStatus.PASS), ([_holding(2)], CheckStatus.FAIL), ([], CheckStatus.FAIL)],
 )
-def test_row_counts(found: dict[tuple[str, str], int], status: CheckStatus) -> None:
+def test_row_counts(found: list[TableCount], status: CheckStatus) -> None:
     assert status is compare_counts([TABLE], found).status
 
 
 def test_a_table_that_was_not_counted_is_in_the_total_only() -> None:
     uncounted = TableCount(schema_="s", name="u", rows=None, method="none")
-    scope = compare_counts([TABLE, uncounted], {("s", "t"): 3}).scope
+    scope = compare_counts([TABLE, uncounted], [_holding(3)]).scope
     assert scope is not None
     assert (1, 2) == (scope.checked, scope.total)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "checked"),
+    [
+        ([_holding(3, "md5/all:1:2")], CheckStatus.PASS, 1),
+        ([_holding(3, "md5/all:1:3")], CheckStatus.FAIL, 1),
+        ([_holding(3)], CheckStatus.FAIL, 1),
+        ([_holding(2, "md5/all:1:3")], CheckStatus.SKIP, 0),
+        ([], CheckStatus.SKIP, 0),
+    ],
+)
+def test_row_digests(found: list[TableCount], status: CheckStatus, checked: int) -> None:
+    uncovered = _holding(5, name="u")
+    check = compare_digests([_holding(3, "md5/all:1:2"), uncovered], [*found, uncovered])
+    assert check.scope is not None
+    assert (status, checked, 2) == (check.status, check.scope.checked, check.scope.total)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -49,9 +51,10 @@ def test_the_erp_is_restored_whole_and_in_time_and_its_listing_kept(erp: Target,
     assert {CheckStatus.PASS} == {check.status for check in report.checks}
     assert f"{report.run_id}/contents.list" in {artifact.path for artifact in report.artifacts}
     scopes = {check.check: check.scope for check in report.checks}
-    rows = scopes["row-counts"]
-    assert rows is not None
-    assert (19, 19) == (rows.checked, rows.total)
+    for name in ("row-counts", "row-digests"):
+        rows = scopes[name]
+        assert rows is not None
+        assert (19, 19) == (rows.checked, rows.total)
 
 
 def test_the_recovery_time_is_the_sum_of_its_phases_and_what_is_declared(
@@ -179,6 +182,47 @@ def test_a_table_that_is_not_there_and_a_sequence_elsewhere_are_differences(
     report = drill(stored)
     assert {"row-counts", "sequences"} == _findings(report).keys()
     assert ["public.gone"] == _findings(report)["row-counts"]
+
+
+def test_other_values_are_a_difference_where_counts_agree(erp: Target, back_up: BackUp, drill: Drill) -> None:
+    stored = back_up(erp)
+
+    def other_values(document: dict[str, Any]) -> None:
+        table = next(table for table in document["tables"] if table["name"] == "customers")
+        table["digest"] = table["digest"][:-1] + ("1" if table["digest"][-1] != "1" else "2")
+
+    _edit_manifest(stored, other_values)
+    report = drill(stored)
+    assert {"row-digests": ["public.customers"]} == _findings(report)
+    assert (Verdict.FAIL, ExitCode.FAIL) == (report.restorability, report.exit_code)
+
+
+def test_a_backup_under_concurrent_writes_has_the_digests_of_its_copy(
+    erp: Target, run_sql: Any, back_up: BackUp, drill: Drill
+) -> None:
+    """Writers commit all the while; what was read beside the dump is what was dumped."""
+    ended = threading.Event()
+    rounds: list[int] = []
+
+    def write() -> None:
+        while not ended.is_set():
+            run_sql(erp, "update orders set placed_at = placed_at + interval '1 s' where id % 7 = 0")
+            run_sql(erp, "update customers set name = name || '.' where id % 5 = 0")
+            rounds.append(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not rounds:
+            time.sleep(0.01)
+        stored = back_up(erp)
+        ended.set()
+        writing.result()
+    report = drill(stored)
+    assert len(rounds) > 2
+    assert ({}, Verdict.PASS) == (_findings(report), report.restorability)
+    digests = next(check for check in report.checks if check.check == "row-digests")
+    assert digests.scope is not None
+    assert digests.scope.total == digests.scope.checked
 
 
 def test_a_flipped_bit_is_found_before_any_parser_sees_the_archive(

@@ -1,4 +1,4 @@
-"""One backup on its way: count, dump, read back, hash, publish, in that order.
+"""One backup on its way: dump and read rows side by side, read back, hash, publish, in that order.
 
 Every step is timed into the run and into the telemetry, and what a program said is kept before it is judged. What this
 does not do: look for problems beforehand (`preflight.py`), take locks or clear up (`create.py`).
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from dbops import __version__
 from dbops.backup.archive import warnings_of
-from dbops.backup.counting import count_rows, lock_tables, read_sequences, sequence_states, with_rows
+from dbops.backup.background import Background
+from dbops.backup.counting import lock_tables, read_sequences, sequence_states, with_rows
+from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_readings, read_rows
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions
@@ -57,9 +59,8 @@ def timed(run: Run, line: Line, name: str) -> Iterator[StepRecorder]:
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """What the snapshot holds, besides what the dump itself says."""
+    """What the snapshot holds, besides rows and what the dump itself says."""
 
-    tables: list[TableCount]
     sequences: dict[tuple[str, str], Standing]
     inventory: bytes
     roles: bytes
@@ -87,11 +88,11 @@ class Making:
         contents = self._read_contents()
         dump = self.store.reserve(self.name, DUMP)
         listing = self.store.reserve(self.name, LISTING)
-        self._dump(dump)
+        tables = self._dump_and_read_rows(dump)
         sequences = self._sequences_after(contents)
         self._prove(dump, listing)
         with self._phase("publish"):
-            return self._publish(contents, sequences, {DUMP: dump, LISTING: listing})
+            return self._publish(contents, tables, sequences, {DUMP: dump, LISTING: listing})
 
     def _phase(self, name: str) -> contextlib.AbstractContextManager[StepRecorder]:
         return timed(self.run, self.line, name)
@@ -106,7 +107,7 @@ class Making:
             self.run.not_tested(f"the rows of {len(unlogged)} unlogged tables: a standby does not have them")
         if facts.superuser:
             self.run.note(
-                f"{self.session.facts.user} is a superuser: counting rows plans queries, and that runs code of"
+                f"{self.session.facts.user} is a superuser: reading rows plans queries, and that runs code of"
                 " index expressions as the caller; a role with pg_read_all_data and BYPASSRLS is enough"
             )
 
@@ -114,23 +115,43 @@ class Making:
         facts = self.ready.facts
         with self._phase("lock tables"):
             lock_tables(self.session, self.ready.tables)
-        with self._phase("count rows") as step:
-            tables = count_rows(
-                self.session, with_rows(self.ready.tables, in_recovery=facts.in_recovery), self.progress
-            )
-            step.output = f"{sum(one.rows or 0 for one in tables)} rows in {len(tables)} tables"
         with self._phase("read catalog"):
             return _Contents(
-                tables=tables,
                 sequences=read_sequences(self.session, self.ready.tables),
                 inventory=to_lines(read_inventory(self.session)),
                 roles=read_roles(self.session, facts.owner).model_dump_json(by_alias=True).encode() + b"\n",
             )
 
-    def _dump(self, dump: Path) -> None:
+    def _dump_and_read_rows(self, dump: Path) -> list[TableCount]:
+        """Dump, and meanwhile read the rows in the session that holds the snapshot; pg_dump leaves it idle."""
         snapshot = self.session.fetch_all("select pg_catalog.pg_export_snapshot()")[0][0]
+        with Background(self._read_rows, cancel=self.session.connection.cancel_safe) as reading:
+            self._dump(dump, snapshot, reading)
+            return reading.result()
+
+    def _read_rows(self) -> list[TableCount]:
+        """Return what the rows of every table are; runs beside the dump, in a thread of its own."""
+        mode = chosen_mode(self.options.digest, self.ready.facts.database_bytes)
+        tables = with_rows(self.ready.tables, in_recovery=self.ready.facts.in_recovery)
+        with self._phase("read rows") as step:
+            found = read_rows(self.session, plan_readings(tables, mode, self.ready.bucket))
+            read = coverage(found)
+            step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
+        if read.checked < read.total:
+            self.run.not_tested(
+                f"the values of {read.total - read.checked} of {read.total} rows: they are counted, and in no digest"
+                + (f" (key bucket {self.ready.bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
+            )
+        return found
+
+    def _dump(self, dump: Path, snapshot: str, reading: Background[list[TableCount]]) -> None:
         extra = ("--no-unlogged-table-data",) if self.ready.facts.in_recovery else ()
         growing = _Growing(dump, self.progress, self.ready.last_bytes)
+
+        def look() -> None:
+            reading.check()
+            growing.look()
+
         with self._phase("dump") as step, growing:
             completed = self.archiver.dump(
                 self.target,
@@ -138,7 +159,7 @@ class Making:
                 snapshot=snapshot,
                 lock_wait_seconds=self.options.lock_wait,
                 extra=extra,
-                on_tick=growing.look,
+                on_tick=look,
             )
             self._judge(completed, step)
             step.output = f"{dump.stat().st_size} bytes"
@@ -167,7 +188,11 @@ class Making:
             self.run.note(f"{completed.program.name}: {warning}")
 
     def _publish(
-        self, contents: _Contents, sequences: tuple[SequenceState, ...], partials: dict[str, Path]
+        self,
+        contents: _Contents,
+        tables: list[TableCount],
+        sequences: tuple[SequenceState, ...],
+        partials: dict[str, Path],
     ) -> BackupManifest:
         for suffix, data in ((ROLES, contents.roles), (INVENTORY, contents.inventory)):
             partials[suffix] = self.store.reserve(self.name, suffix)
@@ -182,7 +207,7 @@ class Making:
             artifact=BackupArtifact(files=(files[DUMP],), format="custom", codec=_codec(partials[LISTING])),
             listing=files[LISTING],
             tools=(Tool(name="dbops", version=__version__), self.ready.binaries.as_tool("pg_dump")),
-            tables=tuple(contents.tables),
+            tables=tuple(tables),
             sequences=sequences,
             large_objects=self.ready.facts.large_objects,
             extensions=read_extensions(self.session),
@@ -212,6 +237,7 @@ class Making:
             "lcCtype": facts.lc_ctype,
             "inRecovery": str(facts.in_recovery).lower(),
             "materializedViews": str(facts.materialized_views),
+            "digestBucket": str(self.ready.bucket),
         }
 
 

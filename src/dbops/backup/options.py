@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dbops.backup.digests import DigestMode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -18,7 +20,7 @@ class BackupOptions:
     `deadline` bounds the whole backup (pg_dump itself resets every timeout of the server). `lock_wait` is how long a
     table may be locked by somebody else. `bindir` names the client programs, `environ` is where else they are looked
     for. `report_path` is where the telemetry goes, by default `backup-report.jsonl` in the store. Files without a
-    manifest are swept when older than `orphan_age`.
+    manifest are swept when older than `orphan_age`. `digest` is how much of the rows is read into digests.
     """
 
     bindir: Path | None = None
@@ -27,3 +29,4 @@ class BackupOptions:
     lock_wait: float = 30.0
     report_path: Path | None = None
     orphan_age: float = 3600.0
+    digest: DigestMode = DigestMode.AUTO

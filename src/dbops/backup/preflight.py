@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from dbops.backup.digests import BUCKETS
 from dbops.backup.source import SourceFacts, TableFacts, read_source, read_tables, unreadable_large_objects
 from dbops.connection.binaries import find_client
 from dbops.errors import ProgramMissingError, UnavailableError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dbops.backup.options import BackupOptions
     from dbops.connection.binaries import Binaries
     from dbops.connection.session import Session
+    from dbops.model import BackupManifest
     from dbops.storage.local import LocalStore
 
 # A message names this many objects; the rest is counted.
@@ -44,12 +46,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a backup that may begin starts from."""
+    """What a backup that may begin starts from: `bucket` of keys is next, `last_bytes` is the size of the last dump."""
 
     facts: SourceFacts
     tables: tuple[TableFacts, ...]
     binaries: Binaries
     last_bytes: int | None
+    bucket: int
 
 
 def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
@@ -57,9 +60,8 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
     facts = read_source(session)
     tables = read_tables(session)
     problems = [*of_identity(session), *of_rights(session, facts, tables)]
-    last = None
-    if session.facts.system_identifier:
-        last = _last_size(store, session.facts.system_identifier, session.facts.database)
+    before = _last(store, session)
+    last = sum(file.bytes for file in before.artifact.files) if before else None
     problems += _of_space(store.directory, last, facts.database_bytes)
     binaries = None
     try:
@@ -73,7 +75,7 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
         problems.append(Problem(error.message, error.hint or ""))
     if problems or binaries is None:
         raise _all_at_once(session, problems)
-    return Ready(facts, tables, binaries, last)
+    return Ready(facts, tables, binaries, last, _next_bucket(before))
 
 
 def of_identity(session: Session) -> Iterator[Problem]:
@@ -119,9 +121,16 @@ def _of_space(directory: Path, last: int | None, database_bytes: int) -> Iterato
         )
 
 
-def _last_size(store: LocalStore, system_identifier: str, database: str) -> int | None:
-    history = store.history(system_identifier, database)
-    return sum(file.bytes for file in history[-1].manifest.artifact.files) if history else None
+def _last(store: LocalStore, session: Session) -> BackupManifest | None:
+    known = session.facts.system_identifier
+    history = store.history(known, session.facts.database) if known else ()
+    return history[-1].manifest if history else None
+
+
+def _next_bucket(before: BackupManifest | None) -> int:
+    """Return the bucket after the last one, so that a hundred backups in a row read every row once."""
+    last = before.settings.get("digestBucket", "") if before else ""
+    return (int(last) + 1) % BUCKETS if last.isdecimal() else 0
 
 
 def _some(tables: list[TableFacts]) -> str:

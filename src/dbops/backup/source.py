@@ -2,7 +2,7 @@
 
 Nothing here needs more than an ordinary role can see; what it cannot see is told apart (`TableFacts.readable`), never
 left out. Passwords are in none of these catalogs. What this does not do: judge (`preflight.py`), or read a user's rows
-(`counting.py`).
+(`digests.py`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table or sequence whose content pg_dump writes; `pages` of 8 KiB are what the planner last knew."""
+    """A table or sequence whose content pg_dump writes; `pages` of 8 KiB are what the planner last knew.
+
+    `key` are the columns of the primary key; `inherited` all columns by name, for a child that is no partition.
+    """
 
     oid: int
     schema: str
@@ -64,6 +67,9 @@ class TableFacts:
     readable: bool
     filtered: bool
     of_extension: bool
+    key: list[str] | None = None
+    integer_key: bool = False
+    inherited: list[str] | None = None
 
 
 def read_source(session: Session) -> SourceFacts:

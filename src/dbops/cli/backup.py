@@ -45,10 +45,12 @@ class BackupOptions(ClientOptions, BackupDirOptions, TargetOptions):
 def backup(options: BackupOptions) -> Outcome:
     """Make a backup and prove that it is whole.
 
-    One snapshot is dumped, counted, read back in full and hashed; only then is it published, its manifest last.
+    One snapshot is dumped, its rows digested, the dump read back in full and hashed; only then is it published, its
+    manifest last.
     """
     from dbops.backup import options as making
     from dbops.backup.create import create_backup
+    from dbops.backup.digests import DigestMode
     from dbops.cli.running import recorded, settings_of, time_limit_of
     from dbops.connection.target import target_of
     from dbops.storage.local import LocalStore
@@ -59,6 +61,7 @@ def backup(options: BackupOptions) -> Outcome:
         bindir=options.client_bindir,
         environ=settings.environment,
         report_path=options.report_path,
+        digest=DigestMode(settings.drill.digest),
     )
     if limit := time_limit_of(options):
         how = replace(how, deadline=limit)

@@ -2,7 +2,7 @@
 
 Each comparison is a check with its scope; a difference is a finding of severity error, since a copy that differs is not
 the backup it was taken for. Nothing here writes, and all of it runs as the reader: planning a query on a restored table
-runs code of the archive, which as superuser would own the server. What this does not do: compare the values of rows.
+runs code of the archive, which as superuser would own the server. What this does not do: read anything itself.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _SHOWN = 50
 _NEVER_RESTORED = frozenset({"event trigger"})
 
 
-def compare_counts(recorded: Sequence[TableCount], found: dict[tuple[str, str], int]) -> Check:
+def compare_counts(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
     """Compare the rows of every table with those counted in the snapshot of the dump."""
+    there = {_key(one): one.rows for one in found}
     counted = [one for one in recorded if one.rows is not None]
     findings = [
-        _finding("row-counts", f"{one.schema_}.{one.name}", _count_difference(one, found))
+        _finding("row-counts", f"{one.schema_}.{one.name}", _count_difference(one, there.get(_key(one))))
         for one in counted
-        if found.get((one.schema_, one.name)) != one.rows
+        if there.get(_key(one)) != one.rows
     ]
     return _check(
         "row-counts",
@@ -43,9 +44,44 @@ def compare_counts(recorded: Sequence[TableCount], found: dict[tuple[str, str], 
     )
 
 
-def _count_difference(one: TableCount, found: dict[tuple[str, str], int]) -> str:
-    rows = found.get((one.schema_, one.name))
+def _key(one: TableCount) -> tuple[str, str]:
+    return one.schema_, one.name
+
+
+def _count_difference(one: TableCount, rows: int | None) -> str:
     return f"{one.rows} rows at the source, " + ("no such table on the copy" if rows is None else f"{rows} on the copy")
+
+
+def compare_digests(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
+    """Compare what the rows say, for every table whose digest was taken in the snapshot of the dump.
+
+    A table with another number of rows is left to `compare_counts`: that its rows differ is known.
+    """
+    there = {_key(one): one for one in found}
+    digested = [one for one in recorded if one.digest and (now := there.get(_key(one))) and now.rows == one.rows]
+    findings = [
+        _finding("row-digests", f"{one.schema_}.{one.name}", _digest_difference(one, there[_key(one)]))
+        for one in digested
+        if there[_key(one)].digest != one.digest
+    ]
+    read, rows = sum(one.scope.checked for one in digested if one.scope), sum(one.rows or 0 for one in recorded)
+    check = _check(
+        "row-digests",
+        "The rows say what they said in the snapshot",
+        findings,
+        Scope(checked=len(digested), total=len(recorded)),
+        f"sum of md5 over {read} of {rows} rows on both sides, whatever their order",
+    )
+    if recorded and not digested:
+        why = "no table of the backup has a digest" if not any(one.digest for one in recorded) else "no table is alike"
+        return check.model_copy(update={"status": CheckStatus.SKIP, "reason": why})
+    return check
+
+
+def _digest_difference(one: TableCount, found: TableCount) -> str:
+    if found.digest is None:
+        return "on the copy the table has no primary key to choose the same rows by"
+    return f"as many rows as at the source ({one.rows}), and other values in them"
 
 
 def compare_sequences(recorded: Sequence[SequenceState], found: dict[tuple[str, str], Standing]) -> Check:

@@ -1,0 +1,223 @@
+"""What the rows of each table are, in one snapshot: how many, and a digest that no order of them can change.
+
+Rules, in order:
+
+1. A restored table holds its rows in another order, so the digest is a sum over rows: of the two 64-bit halves of
+   md5((t.*)::text), as numeric. XOR would not do: two equal rows cancel each other out.
+2. `(t.*)`, never `t`: in a table with a column named `t` that is the column, and all others would go unchecked.
+3. A child of an inherited table may get its columns back in another order; for it they are named, sorted.
+4. Everything that text depends on is pinned for the transaction, and row-level security may not hide a row: a digest of
+   half the rows would match a backup of half the rows.
+5. `from only`, since partitions and children are read by themselves.
+6. Reading happens in savepoints that are rolled back: a scan locks every index of its table, and on thousands of tables
+   those locks alone would fill the server's lock table.
+
+A digest says how it was taken (`md5/all:…`, or `md5/17of100:…` for one bucket of keys), so that it can be taken again
+on a copy. What this does not do: read large objects, or compare (`dbops.drill.compare`).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from dbops.backup.source import read_sql
+from dbops.model import Scope, TableCount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from dbops.backup.source import TableFacts
+    from dbops.connection.session import Session
+
+BUCKETS = 100
+COUNTED = "count(*) in the snapshot of the dump"
+DIGESTED = "count(*) and the sum of md5 over all rows, in the snapshot of the dump"
+
+# Up to here `auto` reads every row: about five minutes of one core of the server, at most.
+_FULL_UP_TO = 10 << 30
+# Where only a bucket of keys is read, a table without a key is still read whole up to this size.
+_WHOLE_WITHOUT_KEY = 64 << 20
+_PAGE = 8192
+# One statement reads several small tables: the round trips of 5,000 tables would take longer than their rows.
+_TABLES_AT_ONCE = 64
+_PAGES_AT_ONCE = 4096
+_DIGEST = re.compile(r"md5/(?:all|(?P<bucket>\d{1,2})of100):-?\d+:-?\d+")
+
+
+class DigestMode(enum.StrEnum):
+    """How much of the rows is read: all, one of a hundred buckets of keys, none; `auto` decides by size."""
+
+    AUTO = "auto"
+    FULL = "full"
+    BUCKETS = "buckets"
+    COUNTS = "counts"
+
+
+class Depth(enum.Enum):
+    """How one table is read."""
+
+    ALL = enum.auto()
+    BUCKET = enum.auto()
+    COUNT = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one table is to be read; `bucket` is which of the hundred."""
+
+    table: TableFacts
+    depth: Depth
+    bucket: int = 0
+
+
+def chosen_mode(mode: DigestMode, database_bytes: int) -> DigestMode:
+    """Return what `auto` comes to for a database of that size; every other mode is itself."""
+    if mode is not DigestMode.AUTO:
+        return mode
+    return DigestMode.FULL if database_bytes <= _FULL_UP_TO else DigestMode.BUCKETS
+
+
+def plan_readings(tables: Iterable[TableFacts], mode: DigestMode, bucket: int) -> list[Reading]:
+    """Return how each table is read in `mode`, which is not AUTO; without a key there are no buckets."""
+    return [Reading(one, _depth(one, mode), bucket) for one in tables]
+
+
+def _depth(one: TableFacts, mode: DigestMode) -> Depth:
+    if mode is DigestMode.COUNTS:
+        return Depth.COUNT
+    if mode is DigestMode.FULL:
+        return Depth.ALL
+    if one.key:
+        return Depth.BUCKET
+    return Depth.ALL if one.pages * _PAGE <= _WHOLE_WITHOUT_KEY else Depth.COUNT
+
+
+def same_readings(recorded: Iterable[TableCount], tables: Iterable[TableFacts]) -> list[Reading]:
+    """Return how to read the tables of a copy so that the digests can be held against those recorded of its source."""
+    wanted = {(one.schema_, one.name): one.digest for one in recorded}
+    return [_same(one, wanted[one.schema, one.name]) for one in tables if (one.schema, one.name) in wanted]
+
+
+def _same(one: TableFacts, digest: str | None) -> Reading:
+    matched = _DIGEST.fullmatch(digest or "")
+    if not matched:
+        return Reading(one, Depth.COUNT)
+    if matched["bucket"] is None:
+        return Reading(one, Depth.ALL)
+    # A copy that has lost the key cannot be read by it; it is counted, and the missing digest is a difference.
+    return Reading(one, Depth.BUCKET if one.key else Depth.COUNT, int(matched["bucket"]))
+
+
+def pin_text(session: Session) -> None:
+    """Set for the session's transaction everything that the text of a row depends on."""
+    session.connection.execute(read_sql("pin_text"))
+
+
+def read_rows(
+    session: Session, readings: Sequence[Reading], told: Callable[[int], None] = lambda _: None
+) -> list[TableCount]:
+    """Return what the rows of each table are, in the order given; `told` hears how many tables more have been read."""
+    pin_text(session)
+    found: list[TableCount] = []
+    for batch in _batches(readings):
+        with session.connection.transaction(force_rollback=True):
+            rows = session.fetch_all(_statement(batch))
+        by_index = {index: values for index, *values in rows}
+        found += [_as_count(one, *by_index[index]) for index, one in enumerate(batch)]
+        told(len(batch))
+    return found
+
+
+def coverage(counts: Sequence[TableCount]) -> Scope:
+    """Return how many of all rows have gone into a digest."""
+    return Scope(
+        checked=sum(one.scope.checked for one in counts if one.scope), total=sum(one.rows or 0 for one in counts)
+    )
+
+
+def _as_count(one: Reading, rows: int, checked: int, high: int | None, low: int | None) -> TableCount:
+    sums = f"{high or 0}:{low or 0}"
+    digest, method = None, COUNTED
+    if one.depth is Depth.ALL:
+        digest, method = f"md5/all:{sums}", DIGESTED
+    elif one.depth is Depth.BUCKET:
+        digest = f"md5/{one.bucket}of{BUCKETS}:{sums}"
+        method = f"count(*) and the sum of md5 over the rows of key bucket {one.bucket} of {BUCKETS}, in the snapshot"
+    return TableCount(
+        schema_=one.table.schema,
+        name=one.table.name,
+        rows=rows,
+        digest=digest,
+        method=method,
+        scope=Scope(checked=checked, total=rows),
+    )
+
+
+def _batches(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
+    batch: list[Reading] = []
+    pages = 0
+    for one in readings:
+        if batch and (len(batch) == _TABLES_AT_ONCE or pages + one.table.pages > _PAGES_AT_ONCE):
+            yield batch
+            batch, pages = [], 0
+        batch.append(one)
+        pages += one.table.pages
+    if batch:
+        yield batch
+
+
+def _statement(batch: Sequence[Reading]) -> sql.Composed:
+    return sql.SQL(" union all ").join(_select(index, one) for index, one in enumerate(batch))
+
+
+_COUNT = "select {index}, count(*), 0::bigint, null::numeric, null::numeric from only {table}"
+# `offset 0` keeps the planner from writing the md5 into both sums, which would compute it twice.
+_ALL = (
+    "select {index}, count(*), count(*), sum(('x' || left(h, 16))::bit(64)::bigint),"
+    " sum(('x' || right(h, 16))::bit(64)::bigint)"
+    " from (select md5({row}::text) as h from only {table} as t offset 0) as rows"
+)
+# A filter is asked before what it filters is computed, so rows of other buckets cost little more than a count.
+_BUCKET = (
+    "select {index}, count(*), count(*) filter (where {wanted}),"
+    " sum(('x' || left(md5({row}::text), 16))::bit(64)::bigint) filter (where {wanted}),"
+    " sum(('x' || right(md5({row}::text), 16))::bit(64)::bigint) filter (where {wanted})"
+    " from only {table} as t"
+)
+_TEMPLATES = {Depth.ALL: _ALL, Depth.BUCKET: _BUCKET, Depth.COUNT: _COUNT}
+
+
+def _select(index: int, one: Reading) -> sql.Composed:
+    # The session's search_path is pg_catalog alone, so that no function or operator of somebody else's is meant.
+    return sql.SQL(_TEMPLATES[one.depth]).format(
+        index=sql.Literal(index),
+        table=sql.Identifier(one.table.schema, one.table.name),
+        row=_row(one.table),
+        wanted=_wanted(one),
+    )
+
+
+def _row(table: TableFacts) -> sql.Composable:
+    if table.inherited is None:
+        return sql.SQL("(t.*)")
+    return sql.SQL("row({})").format(_columns(table.inherited))
+
+
+def _wanted(one: Reading) -> sql.Composable:
+    key = one.table.key
+    if one.depth is not Depth.BUCKET or not key:
+        return sql.SQL("true")
+    bucket = sql.Literal(one.bucket)
+    if one.table.integer_key:
+        return sql.SQL("abs(t.{} % 100) = {}").format(sql.Identifier(key[0]), bucket)
+    # 28 bits, so that the number is not negative.
+    return sql.SQL("('x' || left(md5(row({})::text), 7))::bit(28)::integer % 100 = {}").format(_columns(key), bucket)
+
+
+def _columns(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in names)
