@@ -289,14 +289,15 @@ def test_a_hundred_thousand_lines_take_seconds(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def logging_server() -> Iterator[ScratchServer]:
+    binaries = find_server(None, environ=os.environ)
     settings = {
-        "log_destination": "jsonlog,csvlog",
+        "log_destination": "jsonlog,csvlog" if binaries.major >= 15 else "csvlog",
         "log_min_duration_statement": "50ms",
         "session_preload_libraries": "auto_explain",
         "auto_explain.log_min_duration": "50ms",
         "log_min_messages": "log",
     }
-    with ScratchServer(find_server(None, environ=os.environ), settings=settings) as server:
+    with ScratchServer(binaries, settings=settings) as server:
         yield server
 
 
@@ -314,7 +315,7 @@ def test_what_a_real_server_logs_is_read_and_audited(logging_server: ScratchServ
         assert rows["select *, pg_sleep($1) from (values ($2)) as v where column1 = $3"] == 3
         assert rows["select pg_sleep($1), $2::int from (select $3) as one"] == 3
     with Run.start("audit", tmp_path / "logs", "index-audit") as run:
-        audit(target, Policy(select=("slow-query",)), run, slow_log=[by_suffix[".json"]])
+        audit(target, Policy(select=("slow-query",)), run, slow_log=[*by_suffix.values()][:1])
     [check] = run.report.checks
     assert len(check.findings) == 2
     assert all("50% of the time in the slow log, 3 executions of" in finding.detail for finding in check.findings)
