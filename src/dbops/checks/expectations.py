@@ -14,21 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.catalog import IndexBuild
+from dbops.checks.declarations import UnknownNameError, canonical_name, column_of, is_busy, relation_of
 from dbops.checks.expressions import canonical
-from dbops.checks.names import parse_identifier, parse_qualified, qualified, quote
-from dbops.checks.rule import RuleSkippedError
+from dbops.checks.names import parse_identifier, qualified, quote
 from dbops.checks.structure import Key, Shape, keys, shape, spelled_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dbops.checks.catalog import Catalog, Index, Relation
     from dbops.checks.policy import Declared, Policy
     from dbops.settings import ExpectedIndex
-    from dbops.settings.declared import Expectation
 
 _NEAREST = 2
-_AGAIN = "run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is"
 _KEY = re.compile(
     r"""\s*(?P<body>.+?)
     (?:\s+collate\s+(?P<collation>"(?:[^"]|"")+"|[\w.]+))?
@@ -108,10 +106,6 @@ class Match:
         return self.declared.value
 
 
-class UnknownNameError(ValueError):
-    """A declared table or column does not exist."""
-
-
 def match_indexes(catalog: Catalog, policy: Policy) -> tuple[Match, ...]:
     """Return the outcome of every expected index, in the order declared; worked out once for a snapshot."""
     return catalog.once(
@@ -120,44 +114,14 @@ def match_indexes(catalog: Catalog, policy: Policy) -> tuple[Match, ...]:
     )
 
 
-def require_anything_declared(policy: Policy) -> None:
-    """Raise RuleSkippedError where nothing at all is expected: nothing can be missing, and that is no all-clear."""
-    if not policy.expects_anything:
-        raise RuleSkippedError(
-            "nothing declared; run `dbops init`", hint="`dbops init` writes expectations to dbops.toml"
-        )
-
-
-def require_not_busy(catalog: Catalog, what: str) -> None:
-    """Raise RuleSkippedError where relations were left out of the snapshot, `what` about them is not known then."""
-    if catalog.busy:
-        names = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
-        raise RuleSkippedError(f"another session has locked {names} against readers: {what} is not known", hint=_AGAIN)
-
-
-def spelled_expectation(value: Expectation, detail: str) -> str:
-    """Return what a finding says: the group, what is the matter, and the id of the expectation."""
-    return f"{f'{value.group}: ' if value.group else ''}{detail} (expectation {value.id})"
-
-
-def require_looked_at(matches: Iterable[Match]) -> None:
-    """Raise RuleSkippedError where an expectation could not be looked at: silence would say that it is met."""
-    if busy := [match.detail for match in matches if match.outcome is Outcome.BUSY]:
-        raise RuleSkippedError(
-            f"{len(busy)} expectations were not looked at: {'; '.join(dict.fromkeys(busy))}",
-            hint=_AGAIN,
-        )
-
-
 def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
     value = declared.value
-    if _table_name(value) in catalog.busy:
-        detail = f"another session has locked {_named(value)} against readers, or waits to"
-        return Match(declared, Outcome.BUSY, _named(value), detail)
+    if is_busy(catalog, value.table):
+        return Match(declared, Outcome.BUSY, canonical_name(value.table))
     try:
         wanted = resolve(catalog, value)
     except UnknownNameError as unknown:
-        return Match(declared, Outcome.UNKNOWN, _named(value), str(unknown))
+        return Match(declared, Outcome.UNKNOWN, canonical_name(value.table), str(unknown))
     name = qualified(wanted.table.schema, wanted.table.name)
     judged = [(_differences(catalog, wanted, index), index) for index in catalog.indexes_of(wanted.table.oid)]
     fitting = [index for differences, index in judged if not differences]
@@ -175,39 +139,19 @@ def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
     return Match(declared, Outcome.MISSING, name, detail, wanted)
 
 
-def _named(value: ExpectedIndex) -> str:
-    """Return the canonical form of a declared table, the text itself where it is no name."""
-    try:
-        return qualified(*parse_qualified(value.table))
-    except ValueError:
-        return value.table
-
-
-def _table_name(value: ExpectedIndex) -> tuple[str, str]:
-    try:
-        return parse_qualified(value.table)
-    except ValueError:
-        return ("", value.table)
-
-
 # Resolving what was declared
 
 
 def resolve(catalog: Catalog, value: ExpectedIndex) -> Wanted:
     """Return an expectation with its table and columns found; UnknownNameError says which one is not there."""
-    try:
-        table = catalog.relation_named(*parse_qualified(value.table))
-    except ValueError as error:
-        raise UnknownNameError(str(error)) from error
-    if table is None:
-        raise UnknownNameError(f"the table {_named(value)} does not exist (or belongs to an extension)")
+    table = relation_of(catalog, value.table)
     if table.kind not in {"r", "p", "m"}:
-        raise UnknownNameError(f"{_named(value)} is not a table, so it can have no index")
+        raise UnknownNameError(f"{qualified(table.schema, table.name)} is not a table, so it can have no index")
     return Wanted(
         value=value,
         table=table,
         keys=tuple(_wanted_key(catalog, table, text) for text in value.columns),
-        include=tuple(_column(catalog, table, text) for text in value.include),
+        include=tuple(column_of(catalog, table, text) for text in value.include),
         predicate=canonical(value.where) if value.where else None,
     )
 
@@ -219,7 +163,7 @@ def _wanted_key(catalog: Catalog, table: Relation, text: str) -> WantedKey:
     body = found["body"]
     descending = (found["order"] or "").lower() == "desc"
     nulls_first = found["nulls"].lower() == "first" if found["nulls"] else descending
-    column = _column(catalog, table, body) if parse_identifier(body) else 0
+    column = column_of(catalog, table, body) if parse_identifier(body) else 0
     spelled = quote(catalog.columns(table.oid)[column].name) if column else _in_parentheses(body)
     spelled += f" collate {found['collation']}" if found["collation"] else ""
     spelled += f" {found['opclass']}" if found["opclass"] else ""
@@ -233,14 +177,6 @@ def _wanted_key(catalog: Catalog, table: Relation, text: str) -> WantedKey:
         descending=descending,
         nulls_first=nulls_first,
     )
-
-
-def _column(catalog: Catalog, table: Relation, text: str) -> int:
-    name = parse_identifier(text)
-    column = catalog.column_named(table.oid, name) if name else None
-    if column is None:
-        raise UnknownNameError(f"{qualified(table.schema, table.name)} has no column {text}")
-    return column.number
 
 
 def _in_parentheses(body: str) -> str:

@@ -1,1 +1,1 @@
-"""What was declared to exist: critical indexes."""
+"""What was declared: indexes, constraints, tables, roles, and the plans of queries."""

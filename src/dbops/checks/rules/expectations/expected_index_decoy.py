@@ -35,14 +35,8 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import (
-    Match,
-    Outcome,
-    match_indexes,
-    require_anything_declared,
-    require_looked_at,
-    spelled_expectation,
-)
+from dbops.checks.declarations import require_anything_declared, require_looked_at, spelled_expectation
+from dbops.checks.expectations import Match, Outcome, match_indexes
 from dbops.checks.names import fresh_name, qualified, quote
 from dbops.checks.remediation import Fix, create_index, drop_index, new_name
 from dbops.checks.rule import Draft, Rule
@@ -68,11 +62,10 @@ RULE = Rule(
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation whose name something else has."""
     require_anything_declared(policy)
-    matches = match_indexes(catalog, policy)
-    for match in matches:
+    for match in match_indexes(catalog, policy):
         if match.outcome is Outcome.DECOY and match.wanted:
             yield _draft(catalog, match, match.wanted)
-    require_looked_at(matches)
+    require_looked_at(catalog, [declared.value.table for declared in policy.expected_indexes])
 
 
 def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:

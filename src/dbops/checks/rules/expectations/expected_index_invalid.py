@@ -34,13 +34,8 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import (
-    Outcome,
-    match_indexes,
-    require_anything_declared,
-    require_looked_at,
-    spelled_expectation,
-)
+from dbops.checks.declarations import require_anything_declared, require_looked_at, spelled_expectation
+from dbops.checks.expectations import Outcome, match_indexes
 from dbops.checks.remediation import rebuild_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
@@ -62,8 +57,7 @@ RULE = Rule(
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that only an unusable index satisfies."""
     require_anything_declared(policy)
-    matches = match_indexes(catalog, policy)
-    for match in matches:
+    for match in match_indexes(catalog, policy):
         if match.outcome not in {Outcome.INVALID, Outcome.BUILDING} or not match.wanted or not match.index:
             continue
         value = match.value
@@ -78,4 +72,4 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
             location=match.declared.location,
             expectation=value.id,
         )
-    require_looked_at(matches)
+    require_looked_at(catalog, [declared.value.table for declared in policy.expected_indexes])

@@ -38,14 +38,8 @@ from dbops.checks.catalog import (
     Relation,
     TableColumns,
 )
-from dbops.checks.expectations import (
-    Match,
-    Outcome,
-    match_indexes,
-    require_anything_declared,
-    require_looked_at,
-    spelled_expectation,
-)
+from dbops.checks.declarations import require_anything_declared, require_looked_at, spelled_expectation
+from dbops.checks.expectations import Match, Outcome, match_indexes
 from dbops.checks.remediation import create_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
@@ -68,11 +62,10 @@ RULE = Rule(
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each expectation that nothing satisfies."""
     require_anything_declared(policy)
-    matches = match_indexes(catalog, policy)
-    for match in matches:
+    for match in match_indexes(catalog, policy):
         if match.outcome in {Outcome.MISSING, Outcome.UNKNOWN}:
             yield _draft(catalog, match)
-    require_looked_at(matches)
+    require_looked_at(catalog, [declared.value.table for declared in policy.expected_indexes])
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:

@@ -34,7 +34,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.catalog import Membership, Relation, Role
-from dbops.checks.expectations import require_anything_declared, require_not_busy, spelled_expectation
+from dbops.checks.declarations import require_anything_declared, require_not_busy, spelled_expectation
 from dbops.checks.names import parse_identifier, quote
 from dbops.checks.remediation import Fix
 from dbops.checks.roles import (

@@ -28,8 +28,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import DataType, Relation, RowPolicy, TableColumns
-from dbops.checks.names import literal, parse_qualified, qualified, quote
-from dbops.checks.remediation import Fix
+from dbops.checks.names import parse_qualified, qualified, quote
+from dbops.checks.row_security import enable_row_security, isolate_tenants
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.verify import statement
 from dbops.model import Scope
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from dbops.checks.policy import Policy
 
 RULE = Rule(severity=Severity.ERROR, needs=[Relation, TableColumns, DataType, RowPolicy])
-
-_LOCKS = "ACCESS EXCLUSIVE on the table for an instant; nothing is read or rewritten."
 
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
@@ -103,37 +101,5 @@ def _draft(catalog: Catalog, tenancy: TenancyTable, table: Relation, column: Col
         detail=detail,
         signature=(column.name,),
         verify=statement("row_security_of_table", name),
-        fix=_switch_on(name) if policies else _isolate(catalog, tenancy, name, column),
-    )
-
-
-def _switch_on(table: str) -> Fix:
-    return Fix(
-        f"alter table {table} enable row level security, force row level security;",
-        f"alter table {table} disable row level security, no force row level security;",
-        _LOCKS,
-    )
-
-
-def _isolate(catalog: Catalog, tenancy: TenancyTable, table: str, column: Column) -> Fix:
-    """Return policies that let each tenant see and write its own rows, and only then switch them on."""
-    on = _switch_on(table)
-    setting = f"current_setting({literal(tenancy.setting)}, true)"
-    tenant = f"(select nullif({setting}, '')::{catalog.types[column.type].name})"
-    same = f"{quote(column.name)} = {tenant}"
-    return Fix(
-        "\n".join(
-            (
-                "begin;",
-                f"create policy tenant_floor on {table} as restrictive using ({same}) with check ({same});",
-                f"create policy tenant_rows on {table} using ({same}) with check ({same});",
-                on.sql,
-                "commit;",
-            )
-        ),
-        "\n".join(
-            ("begin;", on.undo or "", f"drop policy tenant_rows on {table};", f"drop policy tenant_floor on {table};")
-        )
-        + "\ncommit;",
-        _LOCKS,
+        fix=enable_row_security(name) if policies else isolate_tenants(catalog, tenancy, name, column),
     )
