@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from dbops.checks.catalog import Catalog, Horizon, Relation, Server, StatisticsWindow, TableUpkeep, VacuumSettings
+from dbops.checks.catalog import (
+    Catalog,
+    Horizon,
+    Relation,
+    Server,
+    StatisticsWindow,
+    TableUpkeep,
+    TableWidths,
+    VacuumSettings,
+)
 from dbops.checks.policy import Policy
+from dbops.checks.rules.maintenance.table_bloat import needed_pages
 from dbops.checks.runner import run_rules
 from dbops.model import CheckStatus, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
     from dbops.model import Check, Finding
 
@@ -208,3 +219,72 @@ def test_a_transaction_left_open_is_seen(database: Target, run_sql: RunSql, snap
         names = {row.name for row in snapshot(database).rows(Horizon) if row.seconds is not None}
         waiting.rollback()
     assert f"pid {pid}" in names
+
+
+# Columns and one row of them, by the number i of the row.
+SHAPES = {
+    "narrow": ("id bigint", "i"),
+    "padded": ("a bool, b bigint, c smallint, d timestamptz", "true, i, 1, now()"),
+    "half_null": ("id bigint, a text, b numeric", "i, case when i % 2 = 0 then repeat('x', 90) end, i * 1.5"),
+    "all_null": ("id int, a bigint, b bigint, c text", "i, null::bigint, null::bigint, null"),
+    "ragged": (
+        "a text, b int, c text, d bigint, e jsonb",
+        "repeat('y', i % 200), i, 'z', i, jsonb_build_object('i', i)",
+    ),
+    "wide": (
+        "id bigint, body text",
+        "i, string_agg(md5(i::text || j), '') from generate_series(1, 40) as j group by i",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_estimate_is_within_a_tenth_of_a_table_just_written(
+    shape: str, database: Target, run_sql: RunSql, snapshot: Snapshot
+) -> None:
+    columns, row = SHAPES[shape]
+    run_sql(database, f"create table {shape} ({columns})")
+    values = f"select {row}" if " from " in row else f"values ({row})"
+    run_sql(
+        database,
+        f"insert into {shape} select v.* from generate_series(1, 30000) as i cross join lateral ({values}) as v",
+    )
+    run_sql(database, f"analyze {shape}")
+    [(pages, rows)] = run_sql(database, f"select relpages, reltuples from pg_class where oid = '{shape}'::regclass")
+    # Only large tables are asked about; this one shall count as one.
+    run_sql(database, f"update pg_class set relpages = 100000 where oid = '{shape}'::regclass")
+    [widths] = snapshot(database).rows(TableWidths)
+    assert 0.9 < needed_pages(widths, int(rows)) / pages < 1.1
+
+
+def test_a_table_whose_samples_may_not_be_seen_is_a_skip_with_its_grant(
+    database: Target, server: ScratchServer, run_sql: RunSql, snapshot: Snapshot
+) -> None:
+    run_sql(
+        database,
+        "create table visit (id bigint); insert into visit select generate_series(1, 100); analyze visit;"
+        " update pg_class set relpages = 20000 where oid = 'visit'::regclass; create role sees_nothing login",
+    )
+    blind = server.target(database.database, user="sees_nothing")
+    check = check_of(snapshot(blind), "table-bloat")
+    assert (CheckStatus.SKIP, "grant select on public.visit to sees_nothing;") == (check.status, check.remedy)
+    run_sql(database, check.remedy or "")
+    assert ["public.visit"] == [finding.object for finding in check_of(snapshot(blind), "table-bloat").findings]
+    run_sql(database, "drop owned by sees_nothing; drop role sees_nothing")
+
+
+def test_a_table_that_lost_most_of_its_rows_is_found_and_its_fix_gives_the_room_back(
+    database: Target, run_sql: RunSql, snapshot: Snapshot
+) -> None:
+    run_sql(
+        database,
+        "create table visit (id int, note text);"
+        " insert into visit select i, repeat('x', 1000) from generate_series(1, 80000) as i;"
+        " delete from visit where id % 10 <> 0",
+    )
+    run_sql(database, "vacuum (analyze) visit")
+    [finding] = check_of(snapshot(database), "table-bloat").findings
+    assert ("public.visit", Severity.INFO) == (finding.object, finding.severity)
+    assert run_sql(database, finding.verify or "")[0][1] == 8_000
+    run_sql(database, finding.fix or "")
+    assert CheckStatus.PASS is check_of(snapshot(database), "table-bloat").status

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import Constraint
 from dbops.checks.datatypes import INTEGER_LIMITS, base_type, spelled, type_of
 from dbops.checks.names import quote
+from dbops.checks.quantities import PAGE_BYTES, size
 from dbops.checks.remediation import Fix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dbops.checks.catalog import Catalog, Relation
-
-# What packaged servers are built with; nobody but a developer has another one.
-BLOCK_BYTES = 8192
-_MEBIBYTE = 1 << 20
 
 
 class Place(NamedTuple):
@@ -135,7 +132,7 @@ def _locks(catalog: Catalog, tables: list[int]) -> str:
     pages = sum(leaf.pages for table in tables for leaf in catalog.leaves(table))
     return (
         "ACCESS EXCLUSIVE on each table while it and its indexes are rewritten"
-        f" (about {pages * BLOCK_BYTES // _MEBIBYTE:,} MiB without indexes): reads and writes wait. For a large table"
+        f" (about {size(pages * PAGE_BYTES)} without indexes): reads and writes wait. For a large table"
         " add a column of the new type, keep it filled by a trigger, fill the rest in batches, and switch. A view,"
         " rule, policy or generated column over the column has to be dropped first and made again."
     )

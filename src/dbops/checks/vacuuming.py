@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import Horizon, VacuumSettings
 from dbops.checks.names import quote
+from dbops.checks.quantities import DAY_SECONDS
 from dbops.checks.rule import RuleSkippedError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 LONG_SECONDS = 3600
 LONG_TRANSACTIONS = 1_000_000
 _SHOWN = 3
-_DAY_SECONDS = 86_400
 
 
 def require_counts(catalog: Catalog) -> VacuumSettings:
@@ -43,5 +43,5 @@ def held_back_said(catalog: Catalog) -> str:
 
 def days_said(seconds: int | None) -> str:
     """Return how long ago something was, in days; empty for today."""
-    days = (seconds or 0) // _DAY_SECONDS
+    days = (seconds or 0) // DAY_SECONDS
     return f" {days} days ago" if days > 1 else ""

@@ -22,7 +22,7 @@ from dbops.checks.catalog.rows.durability import (
     WalSender,
 )
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
-from dbops.checks.catalog.rows.maintenance import TableUpkeep
+from dbops.checks.catalog.rows.maintenance import TableUpkeep, TableWidths
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.queries import (
     LoggedStatement,
@@ -86,6 +86,7 @@ __all__ = [
     "TableColumns",
     "TableScans",
     "TableUpkeep",
+    "TableWidths",
     "UnprovenConstraint",
     "VacuumSettings",
     "WalSender",

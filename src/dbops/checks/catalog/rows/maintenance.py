@@ -26,3 +26,23 @@ class TableUpkeep(NamedTuple):
     analyze_threshold: int
     autovacuum: bool
     statistics: str
+
+
+@read("table_widths")
+class TableWidths(NamedTuple):
+    """How wide the columns of a large table are by the planner's samples, as parallel arrays in order of number.
+
+    `lengths` are the types' (negative where they vary), `alignments` in bytes, `widths` average bytes where not null,
+    -1 where unknown. `state` is visible, or what keeps this role from the samples: "row security" or "no privilege".
+    `dropped` columns still cost a bit.
+    """
+
+    table: int
+    fillfactor: int
+    state: str
+    dropped: int
+    numbers: tuple[int, ...]
+    lengths: tuple[int, ...]
+    alignments: tuple[int, ...]
+    widths: tuple[int, ...]
+    null_millionths: tuple[int, ...]

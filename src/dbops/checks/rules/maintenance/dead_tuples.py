@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import Horizon, Relation, StatisticsWindow, TableUpkeep, VacuumSettings
 from dbops.checks.names import qualified, quote
+from dbops.checks.quantities import DAY_SECONDS
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.vacuuming import days_said, held_back_said, require_counts
@@ -51,8 +52,6 @@ RULE = Rule(
 LEAST_DEAD = 10_000
 # Above its threshold a table waits for a worker's turn; above twice that nobody has come for long.
 OVERDUE = 2
-# Autovacuum off for an afternoon is a bulk load or a test.
-DAY_SECONDS = 86_400
 
 VACUUM_LOCKS = "SHARE UPDATE EXCLUSIVE: reads and writes go on, other DDL of the table waits. Outside a transaction."
 RESET_LOCKS = "SHARE UPDATE EXCLUSIVE for an instant."
@@ -62,6 +61,7 @@ _RELOAD = "select pg_catalog.pg_reload_conf();"
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
     """Yield the server if it does without autovacuum, and each table that vacuum has left."""
     settings = require_counts(catalog)
+    # Off for an afternoon is a bulk load or a test.
     if not settings.autovacuum and any(
         (window.seconds or 0) >= DAY_SECONDS for window in catalog.rows_if_readable(StatisticsWindow)
     ):
