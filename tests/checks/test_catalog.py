@@ -196,6 +196,22 @@ def test_statements_run_apart_answer_in_order_whatever_fails(database: Target) -
         assert session.fetch_all("select 4") == [(4,)]
 
 
+def test_rows_are_taken_in_parts_while_the_server_works_and_those_of_a_failure_are_told_apart(database: Target) -> None:
+    numbers = "select i from generate_series(1, 1200) as i"
+    failing = "select 1 / (1000 - i) from generate_series(1, 1200) as i"
+    taken: list[tuple[int, int]] = []
+    rest: list[tuple[bool, int]] = []
+    with read_only(database) as session:
+        statements = [numbers, failing, ("select nonsense", numbers), numbers]
+        take = lambda number, part: taken.append((number, part.ntuples))  # noqa: E731
+        for result in run_apart(session.connection, statements, first="select 1", take=take):
+            rest.append((result.status == pq.ExecStatus.TUPLES_OK, result.ntuples))
+        assert session.fetch_all("select 4") == [(4,)]
+    rows = [sum(count for number, count in taken if number == i) + rest[i][1] for i in (0, 3)]
+    assert [1200, 1200] == rows
+    assert [True, False, False, True] == [good for good, _ in rest]
+
+
 def test_what_is_run_first_holds_for_all_and_its_failure_for_none(database: Target) -> None:
     asking = ["select current_setting('dbops.busy', true)", "select 2"]
     with read_only(database) as session:

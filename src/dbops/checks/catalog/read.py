@@ -8,8 +8,10 @@ plans of statements take a second round trip, since the statements have to be re
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, get_type_hints
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from psycopg import adapt, pq
 
@@ -65,13 +67,17 @@ def read_catalog(
     rows: dict[type[tuple[object, ...]], tuple[Any, ...]] = {}
     failures: dict[type[tuple[object, ...]], ReadFailure] = {}
     decode = adapt.Transformer(session.connection)
-    results = run_apart(session.connection, statements, first=notice_busy())
-    with _without_cycle_collection():
-        for read, result in zip(chosen, results, strict=True):
+    decoded = [_Rows(read, decode) for read in chosen]
+    results = run_apart(
+        session.connection, statements, first=notice_busy(), take=lambda number, part: decoded[number].take(part)
+    )
+    with without_cycle_collection():
+        for taken, result in zip(decoded, results, strict=True):
             if result.status == pq.ExecStatus.TUPLES_OK:
-                rows[read.row] = _decoded(read, result, decode)
+                taken.take(result)
+                rows[taken.read.row] = taken.rows()
             else:
-                failures[read.row] = _failure(read, result, server)
+                failures[taken.read.row] = _failure(taken.read, result, server)
     if logged is not None:
         rows[LoggedStatement] = logged
     catalog = Catalog(server, rows, failures)
@@ -87,45 +93,69 @@ def _with_plans(session: Session, catalog: Catalog) -> Catalog:
     return catalog.extended({Plan: plans, PlanNode: nodes})
 
 
-def _decoded(read: Read, result: PGresult, decode: abc.Transformer) -> tuple[Any, ...]:
-    """Return the rows of a result as instances of the read's class; a statement that does not fit it is a bug."""
-    returned = tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
-    expected = tuple(get_type_hints(read.row))
-    if returned != expected:
-        raise AssertionError(f"{read.name}.sql returns {returned}, its class has {expected}")
-    decode.set_pgresult(result)
-    rows = decode.load_rows(0, result.ntuples, _maker(read.row))
-    # A class that must not keep what the server sent says so by having `received`.
-    return tuple(row.received() for row in rows) if hasattr(read.row, "received") else tuple(rows)
+class _Rows:
+    """The rows of one read as they arrive, as instances of its class; a statement that does not fit it is a bug."""
+
+    def __init__(self, read: Read, decode: abc.Transformer) -> None:
+        self.read = read
+        self._decode = decode
+        self._make: Callable[[Any], Any] | None = None
+        self._rows: list[Any] = []
+
+    def take(self, result: PGresult) -> None:
+        """Add the rows of a result, or of a part of one."""
+        if self._make is None:
+            returned = tuple((result.fname(i) or b"").decode() for i in range(result.nfields))
+            expected = tuple(get_type_hints(self.read.row))
+            if returned != expected:
+                raise AssertionError(f"{self.read.name}.sql returns {returned}, its class has {expected}")
+            self._make = _maker(self.read.row)
+        self._decode.set_pgresult(result)
+        self._rows += self._decode.load_rows(0, result.ntuples, self._make)
+
+    def rows(self) -> tuple[Any, ...]:
+        """Return all of them; a class that must not keep what the server sent says so by having `received`."""
+        if hasattr(self.read.row, "received"):
+            return tuple(row.received() for row in self._rows)
+        return tuple(self._rows)
 
 
 def _maker(row: type[Any]) -> Callable[[Any], Any]:
-    """Return what makes an instance of `row` from the values of a result row; arrays become tuples."""
-    make = row._make
-    arrays = [i for i, hint in enumerate(get_type_hints(row).values()) if getattr(hint, "__origin__", None) is tuple]
+    """Return what makes an instance of `row` from the values of a result row, as many as it has fields.
+
+    Arrays become tuples. Most of those of numbers recur ("1", "1 2"), and so do names of columns: one object for each
+    spelling saves most of the time and the memory.
+    """
+    new = partial(tuple.__new__, row)
+    hints = enumerate(get_type_hints(row).values())
+    arrays = [(i, get_args(hint)[0]) for i, hint in hints if get_origin(hint) is tuple]
     if not arrays:
-        return make  # type: ignore[no-any-return]
-    # Most arrays of numbers recur ("1", "1 2"): one tuple for each spelling saves most of the time and the memory.
-    known: dict[str | None, tuple[int, ...]] = {None: ()}
+        return new
+    numbers = tuple(i for i, element in arrays if element is int)
+    texts = tuple(i for i, element in arrays if element is not int)
+    known = _Numbers({None: ()})
 
     def made(values: Any) -> Any:
         values = list(values)
-        for i in arrays:
-            value = values[i]
-            if isinstance(value, list):
-                values[i] = tuple(value)
-            elif value in known:
-                values[i] = known[value]
-            else:
-                values[i] = known[value] = _numbers(value)
-        return make(values)
+        for i in numbers:
+            values[i] = known[values[i]]
+        for i in texts:
+            values[i] = tuple(map(_interned, values[i])) if values[i] else ()
+        return new(values)
 
     return made
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    """Return the numbers in a vector (`1 2`) or an array (`{1,2}`) as text."""
-    return tuple(map(int, text.strip("{}").replace(",", " ").split()))
+class _Numbers(dict["str | None", tuple[int, ...]]):
+    """Tuples of numbers by their text as a vector (`1 2`) or as an array (`{1,2}`)."""
+
+    def __missing__(self, text: str) -> tuple[int, ...]:
+        numbers = self[text] = tuple(map(int, text.strip("{}").replace(",", " ").split()))
+        return numbers
+
+
+def _interned(text: str | None) -> str | None:
+    return text if text is None else sys.intern(text)
 
 
 def _failure(read: Read, result: PGresult, server: Server) -> ReadFailure:
@@ -141,7 +171,7 @@ def _failure(read: Read, result: PGresult, server: Server) -> ReadFailure:
 
 
 @contextmanager
-def _without_cycle_collection() -> Iterator[None]:
+def without_cycle_collection() -> Iterator[None]:
     """Pause the cycle collector: rows hold no cycles, and looking for them among half a million takes a second."""
     was_enabled = gc.isenabled()
     gc.disable()
