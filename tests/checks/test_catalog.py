@@ -200,12 +200,11 @@ def test_rows_are_taken_in_parts_while_the_server_works_and_those_of_a_failure_a
     numbers = "select i from generate_series(1, 1200) as i"
     failing = "select 1 / (1000 - i) from generate_series(1, 1200) as i"
     taken: list[tuple[int, int]] = []
-    rest: list[tuple[bool, int]] = []
     with read_only(database) as session:
         statements = [numbers, failing, ("select nonsense", numbers), numbers]
         take = lambda number, part: taken.append((number, part.ntuples))  # noqa: E731
-        for result in run_apart(session.connection, statements, first="select 1", take=take):
-            rest.append((result.status == pq.ExecStatus.TUPLES_OK, result.ntuples))
+        results = run_apart(session.connection, statements, first="select 1", take=take)
+        rest = [(result.status == pq.ExecStatus.TUPLES_OK, result.ntuples) for result in results]
         assert session.fetch_all("select 4") == [(4,)]
     rows = [sum(count for number, count in taken if number == i) + rest[i][1] for i in (0, 3)]
     assert [1200, 1200] == rows
