@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.checks.catalog import Index
-from dbops.checks.expressions import NotUnderstoodError, canonical, holds_where_not_null, parse
+from dbops.checks.expressions import NotUnderstoodError, canonical, holds_where_not_null, may_be_equal, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,26 @@ def test_what_is_not_understood_is_compared_word_by_word() -> None:
         parse(text)
     assert canonical(text) == canonical("case when (A > 1) then 'x' end")
     assert canonical(text) != canonical("case when (a > 2) then 'x' end")
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed", "possible"),
+    [
+        ("ts >= '2026-01-01'", "(ts >= '2026-01-01 00:00:00+00'::timestamp with time zone)", True),
+        ("ts::date = '2026-01-01'", "((ts)::date = '2026-01-01'::date)", True),
+        ("trim(s) = ''", "(btrim(s) = ''::text)", True),
+        ("'x' < s", "(s > 'x'::text)", True),
+        ("case when f then 1 end = 1", "(f IS TRUE)", True),
+        ("s <> 'closed'", "(s = 'open'::text)", False),
+        ("s = 'a' and f", "(s = 'a'::text)", False),
+        ("lower(s) = 'a'", "(s = 'a'::text)", False),
+        ("a > 0", "(b > 0)", False),
+    ],
+)
+def test_only_what_a_server_may_rewrite_leaves_it_open_whether_two_are_the_same(
+    typed: str, printed: str, *, possible: bool
+) -> None:
+    assert may_be_equal(typed, printed) is possible
 
 
 @pytest.mark.parametrize(

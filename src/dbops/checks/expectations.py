@@ -9,32 +9,27 @@ do: prove that one predicate implies another; predicates and expressions are com
 from __future__ import annotations
 
 import enum
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
-from dbops.checks.catalog import IndexBuild
-from dbops.checks.declarations import UnknownNameError, canonical_name, column_of, is_busy, relation_of
-from dbops.checks.expressions import canonical
-from dbops.checks.names import parse_identifier, qualified, quote
-from dbops.checks.structure import Key, Shape, keys, shape, spelled_order
+from dbops.checks.catalog import Catalog, Index, IndexBuild, OperatorClass, Relation
+from dbops.checks.declarations import UnknownNameError, canonical_name, is_busy
+from dbops.checks.names import qualified, quote
+from dbops.checks.structure import Key, keys, shape
+from dbops.checks.typed import Use, is_same, server_form
+from dbops.checks.wanted import Wanted, WantedKey, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dbops.checks.catalog import Catalog, Index, Relation
     from dbops.checks.policy import Declared, Policy
     from dbops.settings import ExpectedIndex
 
+# Whether an expression as typed (fourth) is the one that the server prints (fifth).
+Same: TypeAlias = Callable[[Catalog, Relation, Use, str, str], bool]
+
 _NEAREST = 2
-_KEY = re.compile(
-    r"""\s*(?P<body>.+?)
-    (?:\s+collate\s+(?P<collation>"(?:[^"]|"")+"|[\w.]+))?
-    (?:\s+(?P<opclass>\w+_ops))?
-    (?:\s+(?P<order>asc|desc))?
-    (?:\s+nulls\s+(?P<nulls>first|last))?\s*""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
 
 
 class Outcome(enum.StrEnum):
@@ -48,41 +43,6 @@ class Outcome(enum.StrEnum):
     MISSING = "missing"
     UNKNOWN = "names what does not exist"
     BUSY = "not looked at"
-
-
-class WantedKey(NamedTuple):
-    """A key as declared: a column by number (0 for an expression), and what was said about its order."""
-
-    column: int
-    expression: str | None
-    spelled: str
-    collation: str | None
-    opclass: str | None
-    descending: bool
-    nulls_first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An expectation, its names resolved against the snapshot."""
-
-    value: ExpectedIndex
-    table: Relation
-    keys: tuple[WantedKey, ...]
-    include: tuple[int, ...]
-    predicate: str | None
-
-    def shape(self, catalog: Catalog) -> Shape:
-        """Return what CREATE INDEX has to make."""
-        return Shape(
-            table=self.table.oid,
-            keys=tuple(key.spelled for key in self.keys),
-            columns=catalog.column_names(self.table.oid, (key.column for key in self.keys if key.column)),
-            method=self.value.method,
-            unique=self.value.unique,
-            include=tuple(map(quote, catalog.column_names(self.table.oid, self.include))),
-            where=self.value.where,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +83,7 @@ def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
     except UnknownNameError as unknown:
         return Match(declared, Outcome.UNKNOWN, canonical_name(value.table), str(unknown))
     name = qualified(wanted.table.schema, wanted.table.name)
-    judged = [(_differences(catalog, wanted, index), index) for index in catalog.indexes_of(wanted.table.oid)]
+    judged = [(differences(catalog, wanted, index), index) for index in catalog.indexes_of(wanted.table.oid)]
     fitting = [index for differences, index in judged if not differences]
     if usable := [index for index in fitting if index.usable]:
         best = min(usable, key=lambda index: (index.key_count, index.name))
@@ -133,88 +93,51 @@ def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
         return _unusable(catalog, declared, wanted, fitting[0])
     near = _nearest(catalog, wanted, judged)
     if decoy := _decoy(catalog, wanted):
-        detail = f"{decoy}; want {wanted.shape(catalog).spelled()}"
+        detail = f"{decoy}; want {wanted.shape(catalog).spelled()}{_undecided(catalog, wanted)}"
         return Match(declared, Outcome.DECOY, name, detail, wanted, _index_named(catalog, wanted))
-    detail = f"no index {wanted.shape(catalog).spelled()}" + (f"; {near}" if near else "")
+    detail = f"no index {wanted.shape(catalog).spelled()}{f'; {near}' if near else ''}{_undecided(catalog, wanted)}"
     return Match(declared, Outcome.MISSING, name, detail, wanted)
-
-
-# Resolving what was declared
-
-
-def resolve(catalog: Catalog, value: ExpectedIndex) -> Wanted:
-    """Return an expectation with its table and columns found; UnknownNameError says which one is not there."""
-    table = relation_of(catalog, value.table)
-    if table.kind not in {"r", "p", "m"}:
-        raise UnknownNameError(f"{qualified(table.schema, table.name)} is not a table, so it can have no index")
-    return Wanted(
-        value=value,
-        table=table,
-        keys=tuple(_wanted_key(catalog, table, text) for text in value.columns),
-        include=tuple(column_of(catalog, table, text) for text in value.include),
-        predicate=canonical(value.where) if value.where else None,
-    )
-
-
-def _wanted_key(catalog: Catalog, table: Relation, text: str) -> WantedKey:
-    found = _KEY.fullmatch(text)
-    if not found:
-        raise UnknownNameError(f"{text!r} is no key of an index")
-    body = found["body"]
-    descending = (found["order"] or "").lower() == "desc"
-    nulls_first = found["nulls"].lower() == "first" if found["nulls"] else descending
-    column = column_of(catalog, table, body) if parse_identifier(body) else 0
-    spelled = quote(catalog.columns(table.oid)[column].name) if column else _in_parentheses(body)
-    spelled += f" collate {found['collation']}" if found["collation"] else ""
-    spelled += f" {found['opclass']}" if found["opclass"] else ""
-    spelled += spelled_order(Key(column, None, 0, 0, 0, int(descending) | (2 if nulls_first else 0)))
-    return WantedKey(
-        column=column,
-        expression=None if column else canonical(body),
-        spelled=spelled,
-        collation=found["collation"],
-        opclass=found["opclass"].lower() if found["opclass"] else None,
-        descending=descending,
-        nulls_first=nulls_first,
-    )
-
-
-def _in_parentheses(body: str) -> str:
-    """Return an expression as CREATE INDEX takes any of them."""
-    return body if body.startswith("(") and body.endswith(")") else f"({body})"
 
 
 # Comparing
 
 
-def _differences(catalog: Catalog, wanted: Wanted, index: Index) -> tuple[str, ...]:
-    """Return in what an index is not the one that is wanted, nothing if it is."""
-    return tuple(_each_difference(catalog, wanted, index))
+def differences(catalog: Catalog, wanted: Wanted, index: Index, same: Same = is_same) -> tuple[str, ...]:
+    """Return in what an index is not the one that is wanted, nothing if it is; `same` compares expressions."""
+    return tuple(_each_difference(catalog, wanted, index, same))
 
 
-def _each_difference(catalog: Catalog, wanted: Wanted, index: Index) -> Iterator[str]:
+def _each_difference(catalog: Catalog, wanted: Wanted, index: Index, same: Same) -> Iterator[str]:
     value = wanted.value
     if index.method != value.method:
         yield f"it is {index.method}, not {value.method}"
     if value.unique and not index.is_unique:
         yield "it is not unique"
-    yield from _key_differences(catalog, wanted, index)
-    there = canonical(index.predicate) if index.predicate else None
-    if there != wanted.predicate:
-        yield f"it holds only rows where {index.predicate}" if there else "it holds all rows"
+    yield from _key_differences(catalog, wanted, index, same)
+    if wanted.predicate is None or index.predicate is None:
+        fits = wanted.predicate is index.predicate
+    else:
+        fits = same(catalog, wanted.table, Use.PREDICATE, wanted.predicate, index.predicate)
+    if not fits:
+        yield f"it holds only rows where {index.predicate}" if index.predicate else "it holds all rows"
     absent = [column for column in wanted.include if column not in index.columns]
     if absent:
         yield f"it does not include {', '.join(map(quote, catalog.column_names(index.table, absent)))}"
 
 
-def _key_differences(catalog: Catalog, wanted: Wanted, index: Index) -> Iterator[str]:
+def _key_differences(catalog: Catalog, wanted: Wanted, index: Index, same: Same) -> Iterator[str]:
     there = keys(catalog, index)
     # A longer unique index does not keep the shorter key unique.
     longer_will_do = wanted.value.match == "prefix" and not wanted.value.unique and index.method == "btree"
     for position, key in enumerate(wanted.keys):
         if position >= len(there):
             yield f"it lacks {key.spelled}"
-        elif not _same_thing(catalog, wanted, key, there[position], index.opclasses[position]):
+            continue
+        opclass = catalog.operator_classes[index.opclasses[position]]
+        if not (
+            _same_thing(catalog, wanted, key, there[position], same)
+            and _same_way(catalog, wanted, key, there[position], opclass)
+        ):
             yield f"its key {position + 1} is {shape(catalog, index).keys[position]}, not {key.spelled}"
     if len(there) > len(wanted.keys) and not longer_will_do:
         yield f"it has {len(there)} keys, not {len(wanted.keys)}"
@@ -222,19 +145,20 @@ def _key_differences(catalog: Catalog, wanted: Wanted, index: Index) -> Iterator
         yield "it is in another order"
 
 
-def _same_thing(catalog: Catalog, wanted: Wanted, key: WantedKey, there: Key, opclass_oid: int) -> bool:
-    """Return whether a key of an index is the column or expression that is wanted, compared as wanted."""
-    if key.column != there.column:
-        return False
-    if not key.column and key.expression != canonical(there.expression or ""):
-        return False
-    opclass = catalog.operator_classes[opclass_oid]
+def _same_thing(catalog: Catalog, wanted: Wanted, key: WantedKey, there: Key, same: Same) -> bool:
+    """Return whether a key of an index is the column or expression that is wanted."""
+    if key.column or there.column:
+        return key.column == there.column
+    return same(catalog, wanted.table, Use.KEY, key.expression or "", there.expression or "")
+
+
+def _same_way(catalog: Catalog, wanted: Wanted, key: WantedKey, there: Key, opclass: OperatorClass) -> bool:
+    """Return whether a key of an index is compared as wanted."""
     if opclass.name != key.opclass if key.opclass else not opclass.default_alike:
         return False
     if key.collation:
-        return bool(there.collation) and catalog.collations[there.collation].name == key.collation.split(".")[-1].strip(
-            '"'
-        )
+        wanted_name = key.collation.split(".")[-1].strip('"')
+        return bool(there.collation) and catalog.collations[there.collation].name == wanted_name
     # An expression's own collation is not known here; a column's is.
     return not key.column or there.collation == catalog.columns(wanted.table.oid)[key.column].collation
 
@@ -286,6 +210,12 @@ def _decoy(catalog: Catalog, wanted: Wanted) -> str | None:
         kinds = {"r": "table", "p": "table", "v": "view", "m": "materialised view", "f": "foreign table"}
         return f"{quote(relation.name)} is the name of a {kinds[relation.kind]}"
     return None
+
+
+def _undecided(catalog: Catalog, wanted: Wanted) -> str:
+    """Say of which expressions no server could tell what they are."""
+    forms = [server_form(catalog, wanted.table, use, text) for use, text in wanted.typed()]
+    return "".join(f"; compared as text: {form.typed} ({form.problem})" for form in forms if form and form.problem)
 
 
 def _nearest(catalog: Catalog, wanted: Wanted, judged: Sequence[tuple[tuple[str, ...], Index]]) -> str:

@@ -73,6 +73,44 @@ def canonical(text: str) -> str:
         return " ".join(_fold(kind, word) for kind, word in _tokens(text, strict=False))
 
 
+def is_understood(text: str) -> bool:
+    """Return whether the text is an expression of the kind that is understood here."""
+    try:
+        parse(text)
+    except NotUnderstoodError:
+        return False
+    return True
+
+
+def may_be_equal(one: str, other: str) -> bool:
+    """Return whether two expressions of different form may mean the same to a server.
+
+    They may unless both are understood and differ in more than what a server rewrites: how literals are spelled, what
+    is cast, and by which name a function is called.
+    """
+    try:
+        return _skeleton(parse(one)) == _skeleton(parse(other))
+    except NotUnderstoodError:
+        return True
+
+
+def _skeleton(node: Node) -> Node:
+    """Return a tree without what a server may spell in another way."""
+    if _is_literal(node):
+        return ("literal",)
+    parts = tuple(_skeleton(part) if isinstance(part, tuple) else part for part in node[1:])
+    match node[0]:
+        case "cast":
+            return _skeleton(node[2]) if isinstance(node[2], tuple) else node
+        case "call":
+            return ("call", *parts[1:])
+        case "and" | "or" | "in" | "not in":
+            return (node[0], *sorted(set(parts), key=repr))
+        case "op" if node[1] in _MIRRORED:
+            return min((node[0], *parts), (node[0], _MIRRORED[str(node[1])], *reversed(parts[1:])), key=repr)
+    return (node[0], *parts)
+
+
 def holds_where_not_null(predicate: str, columns: Collection[str]) -> bool:
     """Return whether a predicate is true of every row in which all `columns` have a value."""
     try:

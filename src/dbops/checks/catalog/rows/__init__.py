@@ -37,6 +37,7 @@ from dbops.checks.catalog.rows.queries import (
 from dbops.checks.catalog.rows.relations import Column, DataType, Relation, TableColumns
 from dbops.checks.catalog.rows.roles import Membership, Role
 from dbops.checks.catalog.rows.samples import SampledColumn
+from dbops.checks.catalog.rows.typed import ServerForm
 from dbops.checks.catalog.rows.upkeep import CollationDrift, IndexLastScan, IndexSpace, RecentIndex, Standbys
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "SampledColumn",
     "SearchPath",
     "Sequence",
+    "ServerForm",
     "ServerRelease",
     "Standbys",
     "StatementEvictions",

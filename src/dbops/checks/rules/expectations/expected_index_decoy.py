@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.checks.catalog import Catalog
-    from dbops.checks.expectations import Wanted
     from dbops.checks.policy import Policy
+    from dbops.checks.wanted import Wanted
 
 RULE = Rule(
     severity=Severity.ERROR,
