@@ -35,9 +35,14 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A word that one test calls a secret must not be masked in the messages of the next."""
-    monkeypatch.setattr(secrets, "_known", secrets._known)
+def _secrets_of_other_tests_are_forgotten() -> Iterator[None]:
+    """A word that one test calls a secret must not be masked in the messages of the next.
+
+    Without `monkeypatch`: asked for here, it would outlive the databases, and its variables would spoil their removal.
+    """
+    known = secrets._known
+    yield
+    secrets._known = known
 
 
 @pytest.fixture(scope="session")
