@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,7 +94,9 @@ def test_a_postgres_that_works_in_an_orphan_is_ended(place: Path, tmp_path: Path
     lease = registry.lease(tmp_path)
     pretender = tmp_path / "postgres"
     pretender.symlink_to("/bin/sleep")
-    with subprocess.Popen([str(pretender), "100"], cwd=lease.directory) as server:
+    # A shell that starts the tests in the background has them ignore SIGQUIT, and a child inherits that.
+    heard = partial(signal.signal, signal.SIGQUIT, signal.SIG_DFL)
+    with subprocess.Popen([str(pretender), "100"], cwd=lease.directory, preexec_fn=heard) as server:  # noqa: PLW1509
         orphan(lease)
         assert registry.sweep() == [lease.directory]
         assert server.wait(10) == -signal.SIGQUIT
