@@ -6,6 +6,7 @@ rules:
 
 1. Never EXPLAIN ANALYZE, and only statements that EXPLAIN merely plans (`Statement.is_explainable`).
 2. Never in a superuser's session: planning calls functions, those of index expressions for one, that anybody wrote.
+   What they can do in this session is read what its role may read, no more.
 3. Each statement in a savepoint of its own, under the session's timeouts and its read-only transaction.
 4. What was prepared is deallocated, whatever happened: behind a pooler the server session outlives ours.
 5. Of a plan only what reads tables and indexes is kept.

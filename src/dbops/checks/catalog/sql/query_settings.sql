@@ -31,9 +31,10 @@ select max(s.value) filter (where s.name = 'log_min_duration_statement')::pg_cat
      , max(s.value) filter (where s.name = 'work_mem')::pg_catalog.int8 * 1024 as work_mem
      , e.nspname::pg_catalog.text as extension_schema
      , coalesce(pg_catalog.has_schema_privilege(e.nspname::pg_catalog.text, 'usage'), false) as extension_usable
-     , exists (
+     -- Asked only where it matters: it reads a file for each extension that is installed on the server.
+     , case when e.nspname is null then exists (
             select from pg_catalog.pg_available_extensions as a where a.name = 'pg_stat_statements'
-       ) as extension_available
+       ) else true end as extension_available
      , array(
             select o.setting
               from pg_catalog.pg_db_role_setting as d

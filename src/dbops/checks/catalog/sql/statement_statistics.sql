@@ -2,37 +2,36 @@
 -- grant: pg_read_all_stats
 -- The statements of this database, as applications sent them: no utility commands, none that ask the system catalogs,
 -- and none from inside a function, whose time its caller's has in it already. By queryid, whoever ran it: those that
--- took most time, and those that wrote most temporary files. Names of columns changed with the extension's version, not
--- the server's, so each row is taken as JSON. The view is named without its schema: it can be in any.
-with entries as materialized (
+-- took most time, and those that wrote most temporary files. The view is named without its schema: it can be in any.
+-- Names of columns changed with the extension's version, not the server's: where `there` has no such column, the name
+-- means the one of `absent`.
+with timed as materialized (
     select s.queryid as query_id
          , s.query
          , s.userid
          , s.calls
          , s.rows
          , s.temp_blks_written
-         , pg_catalog.to_jsonb(s) as facts
+         , 1000 * coalesce((select total_exec_time from (select s.*) as there),
+                           (select total_time from (select s.*) as there)) as us
+         , s.query = '<insufficient privilege>' as is_hidden
+         , case when s.queryid is null then pg_catalog.row_number() over () end as alone
       from pg_stat_statements as s
+     cross join (
+            select null::pg_catalog.float8 as total_exec_time
+                 , null::pg_catalog.float8 as total_time
+                 , true as toplevel
+           ) as absent
      where s.dbid = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
        and s.calls > 0
+       and (select toplevel from (select s.*) as there)
        and (s.query = '<insufficient privilege>'
             or (s.query ~* '^(\s|\(|--[^\n]*\n|/\*.*\*/)*(select|with|insert|update|delete|merge|values|table)\M'
                 and s.query !~* '\m(pg_catalog|information_schema)\s*\.|\m(from|join)\s+pg_'))
-), timed as (
-    select e.query_id
-         , e.query
-         , pg_catalog.pg_get_userbyid(e.userid)::pg_catalog.text as "user"
-         , e.calls
-         , e.rows
-         , e.temp_blks_written
-         , 1000 * coalesce(e.facts ->> 'total_exec_time', e.facts ->> 'total_time')::pg_catalog.float8 as us
-         , e.query = '<insufficient privilege>' as is_hidden
-         , case when e.query_id is null then pg_catalog.row_number() over () end as alone
-      from entries as e
-     where coalesce(e.facts ->> 'toplevel', 'true') = 'true'
 ), summed as (
     select t.query_id
-         , (pg_catalog.array_agg(t."user" order by t.us desc, t."user"))[1] as "user"
+         , pg_catalog.pg_get_userbyid((pg_catalog.array_agg(t.userid order by t.us desc, t.userid))[1])
+                ::pg_catalog.text as "user"
          , min(t.query) as query
          , sum(t.calls)::pg_catalog.int8 as calls
          , sum(t.us)::pg_catalog.int8 as total_us
