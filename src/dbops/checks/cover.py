@@ -78,9 +78,10 @@ def would_cover(catalog: Catalog, index: Index, foreign_key: Constraint) -> bool
 
 def _table_gap(catalog: Catalog, table: Relation, foreign_key: Constraint) -> Gap | None:
     need = _need(catalog, table.oid, foreign_key)
-    gaps = [_judge(index, catalog, need) for index in catalog.indexes_of(table.oid)]
-    if None in gaps:
-        return None
+    indexes = catalog.indexes_of(table.oid)
+    if any(_leading(index, need) == len(need.columns) and _judge(index, catalog, need) is None for index in indexes):
+        return None  # before anything is worded: most foreign keys are covered
+    gaps = [_judge(index, catalog, need) for index in indexes]
     own = min((g for g in gaps if g), key=lambda g: g.order, default=Gap(Reason.NONE, "no index begins with them"))
     if not table.is_partitioned:
         return own

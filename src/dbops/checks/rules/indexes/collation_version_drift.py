@@ -26,6 +26,7 @@ database's texts differently: amcheck tells. The default collation before 15.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import (
@@ -70,13 +71,19 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001
     """Count the indexes that depend on the order of some text, all but those by an unrecorded default collation."""
-    collations = [_collations(catalog, index) for index in catalog.rows(Index) if index.kind == "i"]
+    alike: dict[tuple[object, ...], list[Index]] = defaultdict(list)  # few, however many indexes there are
+    for index in catalog.rows(Index):
+        if index.kind == "i":
+            alike[index.method, index.collations, index.opclasses].append(index)
+    used = [(_collations(catalog, indexes[0]), len(indexes)) for indexes in alike.values()]
     recorded = [
-        used
-        for used in collations
-        if catalog.server.version >= _DEFAULT_IS_RECORDED or any(catalog.collations[c].provider != "d" for c in used)
+        number
+        for collations, number in used
+        if any(
+            catalog.server.version >= _DEFAULT_IS_RECORDED or catalog.collations[c].provider != "d" for c in collations
+        )
     ]
-    return Scope(checked=sum(map(bool, recorded)), total=sum(map(bool, collations)))
+    return Scope(checked=sum(recorded), total=sum(number for collations, number in used if collations))
 
 
 def _draft(catalog: Catalog, drift: CollationDrift) -> Draft:

@@ -119,15 +119,14 @@ def _pairs(catalog: Catalog, foreign_key: Constraint) -> Iterator[Pair]:
     for own, foreign, operator in zip(
         foreign_key.columns, foreign_key.foreign_columns, foreign_key.operators, strict=True
     ):
-        column = _side(catalog, Place(foreign_key.table, own))
-        key = _side(catalog, Place(foreign_key.foreign_table or 0, foreign))
-        if column and key and column[1:] != key[1:]:
-            yield Pair(column, key, operator)
+        places = Place(foreign_key.table, own), Place(foreign_key.foreign_table or 0, foreign)
+        column, key = (type_of(catalog, *place) for place in places)
+        if column and key and column != key:
+            yield Pair(_side(catalog, places[0], *column), _side(catalog, places[1], *key), operator)
 
 
-def _side(catalog: Catalog, place: Place) -> Side | None:
-    declared = type_of(catalog, *place)
-    return Side(place, *declared, base_type(catalog, declared[0])) if declared else None
+def _side(catalog: Catalog, place: Place, data_type: int, modifier: int) -> Side:
+    return Side(place, data_type, modifier, base_type(catalog, data_type))
 
 
 def _harm(catalog: Catalog, pair: Pair) -> str | None:

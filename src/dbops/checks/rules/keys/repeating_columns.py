@@ -82,8 +82,10 @@ class Numbered(NamedTuple):
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
     """Yield each numbered name of each table."""
+    names = {name for columns in catalog.rows(TableColumns) for name in columns.names}
+    numbered_names = {name for name in names if _NUMBER.search(name)}
     for columns in catalog.rows(TableColumns):
-        if sum(1 for name in columns.names if _NUMBER.search(name)) < LEAST - 1:  # quickly past most tables
+        if sum(name in numbered_names for name in columns.names) < LEAST - 1:  # quickly past most tables
             continue
         table = catalog.relations.get(columns.table)
         if table and table.is_table and table.parent is None:
