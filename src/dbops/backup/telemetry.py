@@ -18,23 +18,41 @@ from dbops.model import rfc3339
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from dbops.backup.verify import Looked
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest
+    from dbops.storage.local import StoredBackup
 
 SCHEMA = "dbops/backup-report/v1"
 
 
 @dataclass(slots=True)
 class Line:
-    """What a run tells about itself as it learns it; `phases` are milliseconds by step."""
+    """What a run tells about itself as it learns it; `phases` are milliseconds by step.
+
+    `outcome` is what a run comes to that ends without an error; `backups` are those it looked at or removed.
+    """
 
     database: str | None = None
     system_identifier: str | None = None
     phases: dict[str, int] = field(default_factory=dict)
     manifest: BackupManifest | None = None
+    outcome: str = "published"
+    backups: list[dict[str, str | None]] = field(default_factory=list)
+
+    def looked_at(self, looked: Iterable[Looked]) -> None:
+        """Tell of a run that made no backup and verified some."""
+        self.backups = [{"id": one.backup, "verdict": one.verdict, "detail": one.damage or one.doubt} for one in looked]
+        verdicts = {one["verdict"] for one in self.backups}
+        self.outcome = "damaged" if "fail" in verdicts else "unsure" if "inconclusive" in verdicts else "verified"
+
+    def removed(self, backups: Iterable[StoredBackup]) -> None:
+        """Tell of a run that made no backup and removed some, or none."""
+        self.backups = [{"id": one.manifest.id, "sha256": one.manifest.artifact.files[0].sha256} for one in backups]
+        self.outcome = "pruned"
 
 
 @contextlib.contextmanager
@@ -59,13 +77,14 @@ def _ended(line: Line, run: Run, started: float, error: BaseException | None) ->
         "startedAt": rfc3339(run.started_at),
         "finishedAt": rfc3339(run.clock.now()),
         "durationMs": round((run.clock.monotonic() - started) * 1000),
-        "outcome": _outcome(error),
+        "outcome": line.outcome if error is None else _outcome(error),
         "database": line.database,
         "systemIdentifier": line.system_identifier,
         "phases": line.phases,
+        **({"backups": line.backups} if line.backups else {}),
         **_published(line.manifest if error is None else None),
         "error": None if error is None else redact(str(error) or type(error).__name__),
-        "exitCode": error_code(error) or 0,
+        "exitCode": error_code(error) or (1 if line.outcome == "damaged" else 3 if line.outcome == "unsure" else 0),
     }
 
 
@@ -81,10 +100,8 @@ def _published(manifest: BackupManifest | None) -> dict[str, Any]:
     }
 
 
-def _outcome(error: BaseException | None) -> str:
+def _outcome(error: BaseException) -> str:
     match error:
-        case None:
-            return "published"
         case LockedError():
             return "locked"
         case StoppedError() | KeyboardInterrupt():

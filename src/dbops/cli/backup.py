@@ -1,4 +1,4 @@
-"""`dbops backup` makes one, `dbops backup list` shows those there are."""
+"""`dbops backup` makes one; `list`, `verify`, `prune` and `hold` are about those there are."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from dbops.cli.options import (
     ClientOptions,
     CommonOptions,
     Outcome,
+    RunOptions,
+    ServerOptions,
     TargetOptions,
     command,
     group_command,
 )
+from dbops.errors import DamageError, UsageError
 from dbops.render.formats import Format
 
 if TYPE_CHECKING:
+    from dbops.evidence.run import Run
+    from dbops.model import BackupManifest
+    from dbops.settings import Settings
     from dbops.storage.local import LocalStore
+
+Ids = list[str] | None
+REPORT = "backup-report.jsonl"
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -69,40 +78,172 @@ def backup(options: BackupOptions) -> Outcome:
         store = LocalStore.open(settings.backup_dir)
         manifest = create_backup(target, store, run, options=how, progress=progress)
         run.note(f"published as {store.directory / manifest.artifact.files[0].path}")
+        _prune_after(manifest, store, settings, run)
     return Outcome(run.report, run.report_path)
+
+
+def _prune_after(manifest: BackupManifest, store: LocalStore, settings: Settings, run: Run) -> None:
+    """Apply the retention to the database just backed up; what is refused is a note, the backup stands."""
+    from dbops.backup.retention import Policy, prune
+
+    policy = Policy.from_settings(settings.backup)
+    if policy.removes:
+        source = manifest.source
+        prune(store, policy, run, only=(source.system_identifier, source.database))
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupListOptions(BackupDirOptions, CommonOptions):
-    """Where to look."""
+    """Where to look, and what to show."""
+
+    history: Annotated[
+        bool, typer.Option("--history", help="Oldest first: size, change, rate and checksum status over time.")
+    ] = False
 
 
 @command(app, "list", BackupListOptions)
 def list_backups(options: BackupListOptions) -> Outcome:
-    """Show the backups there are, newest first; what cannot be used is marked."""
+    """Show the backups there are, newest first: size, duration, age, verified, drilled, held; what is unusable."""
+    from dbops.backup.history import entries
     from dbops.cli.running import report_of, settings_of
-    from dbops.model import Artifact
+    from dbops.model import Artifact, utc_now
+    from dbops.render.backups import history_lines, list_lines, summary_line
     from dbops.storage.local import LocalStore
 
     directory = settings_of(options).backup_dir.absolute()
     if not directory.is_dir():
         return Outcome(report_of("backup list"), listing=(f"no backups in {directory}; make one: dbops backup",))
     store = LocalStore(directory)
-    dumps = [(one.dump, one.manifest.artifact.files[0]) for one in store.backups()]
-    artifacts = [Artifact(path=str(path), sha256=file.sha256, bytes=file.bytes) for path, file in dumps]
-    notes = [f"unusable: {one.path}: {one.reason}" for one in store.unusable()]
-    return Outcome(report_of("backup list", notes=notes, artifacts=artifacts), listing=_listing(store))
+    found = entries(store)
+    unusable = [f"unusable: {one.path}: {one.reason}" for one in store.unusable()]
+    lines = history_lines(found) if options.history else list_lines(found, utc_now())
+    files = [(one.stored.dump, one.stored.manifest.artifact.files[0]) for one in found]
+    artifacts = [Artifact(path=str(path), sha256=file.sha256, bytes=file.bytes) for path, file in files]
+    return Outcome(
+        report_of("backup list", notes=unusable, artifacts=artifacts),
+        listing=(summary_line(found, str(directory)), *lines, *unusable),
+    )
 
 
-def _listing(store: LocalStore) -> tuple[str, ...]:
-    from dbops.model import rfc3339
-    from dbops.render.quantities import counted, size
+@dataclass(frozen=True, kw_only=True)
+class BackupVerifyOptions(ClientOptions, ServerOptions, BackupDirOptions, RunOptions):
+    """Which backups to look at, and how deep."""
 
-    lines = [
-        f"{rfc3339(one.manifest.snapshot_at)}  {one.manifest.source.database}"
-        f"  {size(sum(file.bytes for file in one.manifest.artifact.files))}"
-        f"  {counted(len(one.manifest.tables), 'table')}  {one.dump.name}"
-        for one in store.backups()
-    ]
-    unusable = [f"UNUSABLE  {one.path.name}: {one.reason}" for one in store.unusable()]
-    return (f"{counted(len(lines), 'backup')} in {store.directory}", *lines, *unusable)
+    formats: ClassVar[frozenset[Format]] = frozenset(Format) - {Format.SARIF}
+
+    ids: Annotated[Ids, typer.Argument(metavar="[ID]...", help="Which backups; else the newest of every database.")] = (
+        None
+    )
+    all: Annotated[bool, typer.Option("--all", help="Every backup there is.")] = False
+    rebuild_schema: Annotated[
+        bool, typer.Option("--rebuild-schema", help="Also rebuild each schema in a throw-away server and compare it.")
+    ] = False
+
+
+@command(app, "verify", BackupVerifyOptions)
+def verify(options: BackupVerifyOptions) -> Outcome:
+    """Compare every file with its hash, then read the dump in full. Exit code 1: damage, and which file.
+
+    What was found is kept beside the backups, and a line of it in backup-report.jsonl.
+    """
+    from dbops.backup.options import BackupOptions as Making
+    from dbops.backup.telemetry import telling
+    from dbops.backup.verify import everything, newest_of_each, verify_backups
+    from dbops.cli.operations import drill_options
+    from dbops.cli.running import recorded, settings_of, time_limit_of
+    from dbops.drill.stored import rebuild_stored_schemas
+    from dbops.storage.local import LocalStore
+
+    if options.ids and options.all:
+        raise UsageError("--all and the id of a backup contradict each other", hint="leave one of them out")
+    settings = settings_of(options)
+    limit = time_limit_of(options)
+    how = Making(bindir=options.client_bindir, environ=settings.environment, deadline=limit)
+    store = LocalStore.open(settings.backup_dir)
+    with (
+        recorded(options, settings, "backup verify", "backup") as (run, progress),
+        telling(store.directory / REPORT, run) as line,
+    ):
+        chosen = [store.find(one) for one in options.ids or ()]
+        wanted = chosen or (everything(store) if options.all else newest_of_each(store))
+        looked = verify_backups(store, wanted, run, options=how, progress=progress)
+        line.looked_at(looked)
+        if options.rebuild_schema:
+            drilling = drill_options(settings, client_bindir=options.client_bindir, deadline=limit)
+            rebuild_stored_schemas(wanted, looked, run, options=drilling, progress=progress)
+    return Outcome(run.report, run.report_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupPruneOptions(BackupDirOptions, RunOptions):
+    """What may go."""
+
+    formats: ClassVar[frozenset[Format]] = frozenset(Format) - {Format.SARIF}
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False
+    max_share: Annotated[
+        int, typer.Option(metavar="PERCENT", min=0, max=100, help="Refuse to remove more than this share at once.")
+    ] = 50
+
+
+@command(app, "prune", BackupPruneOptions)
+def prune(options: BackupPruneOptions) -> Outcome:
+    """Remove what keep_min, keep_last and keep_for of [backup] do not keep; never what is held or last drilled well.
+
+    Refuses, with exit code 3, when the clock cannot be believed or more than --max-share would go at once.
+    """
+    from dbops.backup.retention import Policy
+    from dbops.backup.retention import prune as remove
+    from dbops.backup.telemetry import telling
+    from dbops.cli.running import recorded, settings_of
+    from dbops.storage.local import LocalStore
+
+    settings = settings_of(options)
+    policy = Policy.from_settings(settings.backup, max_share=options.max_share)
+    if not policy.removes:
+        raise UsageError(
+            "neither keep_last nor keep_for says what may go",
+            hint='set one in [backup] of dbops.toml: keep_for = "35d"',
+        )
+    store = LocalStore.open(settings.backup_dir)
+    with (
+        recorded(options, settings, "backup prune", "backup") as (run, _),
+        telling(store.directory / REPORT, run) as line,
+    ):
+        pruned = remove(store, policy, run, dry_run=options.dry_run)
+        line.removed(pruned.removed)
+        pruned.check()
+    listing = None if options.json else tuple(one.words() for plan in pruned.plans for one in plan.decisions)
+    return Outcome(run.report, run.report_path, listing=listing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupHoldOptions(BackupDirOptions, RunOptions):
+    """Which backup, and why."""
+
+    formats: ClassVar[frozenset[Format]] = frozenset(Format) - {Format.SARIF}
+
+    id: Annotated[str, typer.Argument(metavar="ID", help="The backup.")] = ""
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why it is kept; without it, it is released.")] = (
+        None
+    )
+
+
+@command(app, "hold", BackupHoldOptions)
+def hold(options: BackupHoldOptions) -> Outcome:
+    """Keep a backup from every retention, with the reason; without --reason, give it back."""
+    from dbops.cli.running import recorded, settings_of
+    from dbops.storage import holds
+    from dbops.storage.local import LocalStore, StoredBackup
+
+    settings = settings_of(options)
+    with recorded(options, settings, "backup hold", "backup") as (run, _):
+        stored = LocalStore.open(settings.backup_dir).find(options.id)
+        if not isinstance(stored, StoredBackup):
+            raise DamageError(f"{stored.path}: {stored.reason}")
+        if options.reason:
+            holds.hold(stored, holds.Hold(at=run.clock.now(), run_id=run.run_id, reason=options.reason))
+            run.note(f"{options.id} is held: {options.reason}")
+        else:
+            run.note(f"{options.id} {'is released' if holds.release(stored) else 'was not held'}")
+    return Outcome(run.report, run.report_path)

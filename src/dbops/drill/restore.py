@@ -7,6 +7,7 @@ the copy; the source itself is not needed. What this does not do: change the bac
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from typing import TYPE_CHECKING
@@ -35,9 +36,13 @@ from dbops.drill.passes import Stopwatch
 from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
+from dbops.secrets import redact
+from dbops.storage.attested import Attestation, Kind, attest
 from dbops.storage.local import verify_hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dbops.backup.inventory import Fact
     from dbops.drill.options import DrillOptions
     from dbops.drill.rehearsal import Rehearsed
@@ -78,13 +83,44 @@ def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal) -> Non
     with watch.phase("find backup") as step:
         stored = _newest(identity, store)
         step.output = stored.path.name
+    with _attested(store, stored, run):
+        _drill_stored(store, stored, rehearsal)
+
+
+@contextlib.contextmanager
+def _attested(store: LocalStore, stored: StoredBackup, run: Run) -> Iterator[None]:
+    """Write beside the backups what the drill came to, so that retention knows which of them are good."""
+    outcome, detail = Verdict.INCONCLUSIVE, None
+    try:
+        yield
+        outcome = run.restorability or outcome
+    except DbopsError as error:
+        outcome, detail = Verdict.FAIL if isinstance(error, DamageError) else outcome, error.message
+        raise
+    finally:
+        said = Attestation(
+            at=run.clock.now(),
+            run_id=run.run_id,
+            backup=stored.manifest.id,
+            kind=Kind.DRILLED,
+            outcome=outcome,
+            detail=redact(detail) if detail else None,
+        )
+        try:
+            attest(store, said)
+        except DbopsError as error:
+            run.note(f"what the drill came to is not kept beside the backups: {error.message}")
+
+
+def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal) -> None:
+    run, watch = rehearsal.run, rehearsal.watch
     with watch.phase("verify hash"):
         verify_hashes(stored)
     manifest = stored.manifest
     run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
     history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]
     run.add_objective(rpo_of_dumps(history, run.clock.now(), rehearsal.options.rpo))
-    plan = _plan(stored, rehearsal)
+    plan = plan_of(stored, rehearsal)
     _check_space(manifest)
     with rehearsal.rebuild(plan) as rehearsed:
         with watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
@@ -92,7 +128,7 @@ def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal) -> Non
         with watch.phase("first query"):
             _first_query(rehearsed, manifest)
         rehearsal.add(*_compare(rehearsal, rehearsed, manifest))
-        rehearsal.compare_catalogs(plan, rehearsed, _inventory(stored))
+        rehearsal.compare_catalogs(plan, rehearsed, inventory_of(stored))
     _judge(rehearsal, rehearsed, manifest)
 
 
@@ -111,7 +147,8 @@ def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
     return stored
 
 
-def _plan(stored: StoredBackup, rehearsal: Rehearsal) -> Plan:
+def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) -> Plan:
+    """Return what a restore of a stored backup starts from; `data`: whether rows are restored."""
     manifest = stored.manifest
     options = rehearsal.options
     with rehearsal.watch.phase("read contents"):
@@ -132,7 +169,7 @@ def _plan(stored: StoredBackup, rehearsal: Rehearsal) -> Plan:
         collate=manifest.settings.get("lcCollate", manifest.source.locale),
         ctype=manifest.settings.get("lcCtype", manifest.source.locale),
         extensions=manifest.extensions,
-        data=True,
+        data=data,
     )
 
 
@@ -146,7 +183,8 @@ def _roles(stored: StoredBackup) -> Roles:
         raise DamageError(f"{path} is not a list of roles of version 1 ({error.error_count()} errors)") from None
 
 
-def _inventory(stored: StoredBackup) -> list[Fact]:
+def inventory_of(stored: StoredBackup) -> list[Fact]:
+    """Return the facts about its source that a backup holds. Raises DamageError."""
     if stored.manifest.inventory is None:
         raise DamageError(f"{stored.path} names no inventory, so the copy's catalog could not be compared")
     path = stored.file(stored.manifest.inventory)

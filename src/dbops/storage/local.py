@@ -10,7 +10,7 @@ The rules, in order:
 5. The newest backup is the newest *manifest* of that cluster and database. One that cannot be read is damage and is
    said so: an older backup in its place would be a silent lie about the age of what can be restored.
 
-What this does not do: know what is inside a dump, or remove a published backup.
+What this does not do: know what is inside a dump, or decide what may be removed (`dbops.backup.retention`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
-from dbops.errors import DamageError, UnavailableError
+from dbops.errors import DamageError, UnavailableError, UsageError
 from dbops.files import locked, secure_directory, sha256_of, sync_directory, write_atomically
 from dbops.model import BackupFile, BackupManifest
 
@@ -42,8 +42,9 @@ ROLES = ".roles.json"
 INVENTORY = ".inventory.jsonl"
 CHECKSUMS = ".sha256"
 MANIFEST = ".manifest.json"
+HOLD = ".hold.json"
 
-_SUFFIXES = (DUMP, LISTING, ROLES, INVENTORY, CHECKSUMS, MANIFEST)
+_SUFFIXES = (DUMP, LISTING, ROLES, INVENTORY, CHECKSUMS, MANIFEST, HOLD)
 _NAME = r"(?P<key>[a-z0-9_-]+-[0-9a-f]{8})-(?P<run>\d{8}T\d{6}Z-[0-9a-f]{6,})"
 _ENDS = rf"(?P<suffix>{'|'.join(map(re.escape, _SUFFIXES))})"
 # Under a final name, or one of the names a file has before it gets there.
@@ -75,6 +76,20 @@ class StoredBackup:
         if not matched or matched["run"] != self.manifest.id or recorded.path.startswith("."):
             raise DamageError(f"{self.path} names a file that does not belong to it: {recorded.path!r}")
         return self.path.with_name(recorded.path)
+
+    @property
+    def name(self) -> str:
+        """What the names of all its files begin with."""
+        return self.path.name.removesuffix(MANIFEST)
+
+    def beside(self, suffix: str) -> Path:
+        """Return where the file of this backup with that suffix lies."""
+        return self.path.with_name(f"{self.name}{suffix}")
+
+    @property
+    def bytes(self) -> int:
+        """How large the dump is."""
+        return sum(one.bytes for one in self.manifest.artifact.files)
 
     def files(self) -> tuple[BackupFile, ...]:
         """Return every file the manifest vouches for."""
@@ -154,6 +169,30 @@ class LocalStore:
         with contextlib.suppress(OSError):
             (self.directory / f"{name}{MANIFEST}").unlink(missing_ok=True)
         self.discard(name)
+
+    def remove(self, stored: StoredBackup) -> None:
+        """Remove a published backup, its manifest first: from then on it is none, whatever else is left.
+
+        The caller holds the lock of its database. Raises UnavailableError.
+        """
+        try:
+            stored.path.unlink()
+            sync_directory(self.directory)
+            for suffix in _SUFFIXES:
+                stored.beside(suffix).unlink(missing_ok=True)
+            sync_directory(self.directory)
+        except OSError as cause:
+            raise UnavailableError(f"cannot remove all of {stored.name}: {cause.strerror}") from cause
+
+    def find(self, backup_id: str) -> StoredBackup | Unusable:
+        """Return the backup of that id. Raises UsageError when there is none."""
+        for path in self._manifests():
+            matched = _FILE.fullmatch(path.name)
+            if matched and matched["run"] == backup_id:
+                return _read(path)
+        raise UsageError(
+            f"there is no backup {backup_id} in {self.directory}", hint="dbops backup list shows what there is"
+        )
 
     def sweep(self, key: str, *, older_than: float) -> tuple[Path, ...]:
         """Remove what ended runs left of this database: files without a manifest, older than that many seconds.
@@ -257,8 +296,11 @@ def _verify(path: Path, recorded: BackupFile) -> int:
 
 
 def _verify_manifest(stored: StoredBackup) -> None:
-    checksums = stored.path.with_name(stored.path.name.removesuffix(MANIFEST) + CHECKSUMS)
-    digest, _ = sha256_of(stored.path)
+    checksums = stored.beside(CHECKSUMS)
+    try:
+        digest, _ = sha256_of(stored.path)
+    except OSError as cause:
+        raise DamageError(f"{stored.path} cannot be read: {cause.strerror}") from cause
     try:
         said = checksums.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as cause:
