@@ -113,7 +113,7 @@ def _untold(catalog: Catalog, tables: Sequence[Relation]) -> RuleSkippedError:
     if any(table.rls_enabled for table in tables):
         remedy += f"\nalter role {user} bypassrls;"
     return RuleSkippedError(
-        f"whether {len(tables)} of the tables were ever analyzed cannot be told: the counters began after it, and their"
+        f"nothing tells whether {len(tables)} of the tables have statistics: the counters know of no analyze, and the"
         " statistics may not be read",
         hint=remedy,
     )
