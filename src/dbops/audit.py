@@ -1,8 +1,9 @@
 """The audit: one read-only look at a database's catalog, held against what was declared and what goes wrong.
 
 Costs a handful of round trips whatever the number of rules: the session, the snapshot, the plans of the statements in
-it, no more. Slow logs are read before the session begins; the rules run after it has ended. What it does not
-do: decide the verdict (evidence), choose the rules (policy), or print.
+it, no more. Slow logs are read before the session begins; what surrounds the database (programs, kept drills) after it,
+and then the rules run. A catalog that was saved gives the same answers without a server. What it does not do: decide
+the verdict (evidence), choose the rules (policy), or print.
 """
 
 from __future__ import annotations
@@ -10,22 +11,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog.read import read_catalog
+from dbops.checks.catalog.saved import KIND, save_catalog
+from dbops.checks.changes import changes_since, findings_of, previous_audit
 from dbops.checks.names import qualified
+from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
 from dbops.checks.runner import needed_reads, run_rules, selected_rules
 from dbops.checks.slow_log import read_slow_log
+from dbops.checks.surroundings import with_surroundings
 from dbops.connection.session import read_only
+from dbops.evidence.history import previous_reports
+from dbops.model import TargetInfo, rfc3339, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog, LoggedStatement
+    from dbops.checks.catalog.saved import SavedCatalog
     from dbops.checks.policy import Policy
+    from dbops.checks.privileges import Gap
+    from dbops.checks.surroundings import Surroundings
     from dbops.connection.target import Target
     from dbops.evidence.run import Run
+    from dbops.model import Check, Report
 
 STATEMENT_TIMEOUT_SECONDS = 15.0
+# So many resolved findings are named; the rest is counted.
+_MOST_NAMED = 12
 
 
 def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
@@ -36,18 +49,54 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
     deadline: float | None = None,
     slow_log: Sequence[Path] = (),
+    around: Surroundings | None = None,
+    save_to: Path | None = None,
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
-    `slow_log` are log files of its server. Raises UsageError for an unknown rule or a file that is no such log, before
-    anything is opened, and what the session raises.
+    `slow_log` are log files of its server; without `around` the rules about what surrounds the database are skipped;
+    `save_to` keeps everything that was read, for every rule, in a file. Raises UsageError for an unknown rule or a file
+    that is no such log, before anything is opened, and what the session raises.
     """
-    chosen = selected_rules(policy)
+    chosen = selected_rules(policy) if save_to is None else (*selected_rules(policy), *rules().values())
+    wanted = needed_reads(chosen)
     logged = _logged(slow_log, run) if slow_log else None
     with run.step("catalog"), read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session:
         run.target = session.info()
-        catalog = read_catalog(session, needed_reads(chosen), logged=logged)
-    audit_catalog(catalog, policy, run)
+        catalog = read_catalog(session, wanted, logged=logged)
+    if around:
+        with run.step("surroundings"):
+            catalog = with_surroundings(catalog, around, run.target, now=run.clock.now(), wanted=wanted)
+    if save_to:
+        save_catalog(save_to, catalog, run.target, run.clock.now())
+        run.note(f"everything that was read is saved in {save_to}; dbops audit --catalog {save_to} judges it again")
+    checks = audit_catalog(catalog, policy, run)
+    _tell_changes(run, run.target, checks, partly=bool(catalog.busy))
+
+
+def replay(saved: SavedCatalog, policy: Policy, run: Run) -> None:
+    """Hold a saved catalog against `policy`. The run is of the file: it counts as no audit of the database."""
+    target = saved.target
+    run.target = target.model_copy(update={"kind": KIND, "system_identifier": None})
+    cluster = f" (cluster {target.system_identifier})" if target.system_identifier else ""
+    run.note(
+        f"this is what was read of the database{cluster} at {rfc3339(saved.saved_at)}, out of a file"
+        f" (sha256 {saved.sha256}); the database itself was not asked"
+    )
+    audit_catalog(saved.catalog, policy, run)
+
+
+def missing_privileges(
+    target: Target, policy: Policy, *, deadline: float | None = None, around: Surroundings | None = None
+) -> tuple[TargetInfo, tuple[Gap, ...]]:
+    """Return what the role of `target` may not see, for each selected rule that would want to; nothing is recorded."""
+    wanted = needed_reads(selected_rules(policy))
+    with read_only(target, statement_timeout=STATEMENT_TIMEOUT_SECONDS, deadline=deadline) as session:
+        info = session.info()
+        catalog = read_catalog(session, wanted)
+    if around:
+        catalog = with_surroundings(catalog, around, info, now=utc_now(), wanted=wanted)
+    return info, gaps(catalog, policy)
 
 
 def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
@@ -58,10 +107,11 @@ def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
     return log.statements
 
 
-def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> None:
-    """Hold a snapshot against `policy`, wherever it comes from, and record the results in `run`."""
+def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> tuple[Check, ...]:
+    """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them."""
     with run.step("rules"):
-        run.add_checks(*run_rules(catalog, policy))
+        checks = run_rules(catalog, policy)
+        run.add_checks(*checks)
     if catalog.server.is_superuser:
         run.note(
             "the session is a superuser's: nothing was hidden from it, and a role with CONNECT would do"
@@ -72,3 +122,34 @@ def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> None:
         run.not_tested(f"relations that another session has locked against readers, or waits to: {busy}")
     if unselected := sorted(rules().keys() - {rule.slug for rule in selected_rules(policy)}):
         run.not_tested(f"rules that were not run: {', '.join(unselected)}")
+    _tell_baseline(run, policy, checks)
+    return checks
+
+
+def _tell_baseline(run: Run, policy: Policy, checks: Sequence[Check]) -> None:
+    if policy.baseline is None:
+        return
+    gone = policy.baseline.fingerprints - {finding.fingerprint for finding in findings_of(checks)}
+    rest = f"; {len(gone)} of its findings were not found again, so a new baseline would hold less" if gone else ""
+    run.note(f"what the run {policy.baseline.run_id} had found already is known, and fails nothing{rest}")
+
+
+def _tell_changes(run: Run, target: TargetInfo, checks: Sequence[Check], *, partly: bool) -> None:
+    """Record what changed since the previous audit of this database that is kept beside this one."""
+    if target.system_identifier is None:
+        run.note("what changed since the last audit is not told: the server does not say which cluster it is")
+        return
+    kept = previous_reports(run.report_path.parent, target.system_identifier, target.database)
+    previous = previous_audit(kept, target.kind)
+    if previous is None:
+        return
+    run.changes = changes_since(previous, checks, partly=partly)
+    if run.changes.resolved:
+        run.note(f"resolved since {previous.run_id}: {_named(previous, run.changes.resolved)}")
+
+
+def _named(previous: Report, fingerprints: Sequence[str]) -> str:
+    found = {finding.fingerprint: finding for finding in findings_of(previous.checks)}
+    names = [f"{found[mark].rule} {found[mark].object}" for mark in fingerprints[:_MOST_NAMED]]
+    rest = len(fingerprints) - len(names)
+    return ", ".join([*names, *([f"and {rest} more"] if rest else [])])

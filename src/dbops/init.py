@@ -97,9 +97,10 @@ def _head(reference: str | None) -> Iterator[str]:
     yield f"# database_url = {_string(reference or 'postgresql://user@host:5432/database')}"
     yield ""
     yield "[objectives]"
-    yield 'rpo = "15m"          # how much may be lost'
-    yield 'rto = "60m"          # how long it may take until the database answers again'
-    yield 'drill_every = "31d"  # how often a restore has to be proven'
+    yield "# What holds unless declared; to miss what is declared is an error, to miss a default a warning."
+    yield '# rpo = "15m"          # how much may be lost'
+    yield '# rto = "60m"          # how long it may take until the database answers again'
+    yield '# drill_every = "31d"  # how often a restore has to be proven'
     yield '# allowances = { detect = "5m", decide = "10m", cutover = "5m" }'
     yield ""
     yield "[audit]"

@@ -99,7 +99,8 @@ class Finding(Document):
     """One thing that is wrong, with the SQL to look at it, mend it and undo the mending.
 
     `object` is the canonical quoted name; `fingerprint` survives renames and size changes. `expectation` is the id of
-    the declaration that is not met, where it is about one.
+    the declaration that is not met, where it is about one. `baseline` is the run that had found it already, where the
+    audit was told to fail on what is new since then.
     """
 
     rule: str
@@ -115,6 +116,12 @@ class Finding(Document):
     location: Location | None = None
     fingerprint: str
     expectation: str | None = None
+    baseline: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it can fail a run: nobody has accepted it, by a waiver or by a baseline."""
+        return self.waived is None and self.baseline is None
 
 
 class Scope(Document):

@@ -24,6 +24,7 @@ from dbops.settings import Expectations, ObjectivesTable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from dbops.checks.baseline import Baseline
     from dbops.model import Location
     from dbops.settings import (
         ExpectedConstraint,
@@ -65,7 +66,7 @@ class Policy:
     """What a run of the audit is held against.
 
     `select` and `ignore` hold slugs of rules; an empty `select` means all. `tenancy` is None where none is configured.
-    `today` decides which waivers have expired.
+    `today` decides which waivers have expired. What a `baseline` had already is no reason to fail.
     """
 
     expected_indexes: tuple[Declared[ExpectedIndex], ...] = ()
@@ -80,6 +81,7 @@ class Policy:
     tenancy: TenancyTable | None = None
     rpo: Goal = Goal(ObjectivesTable().rpo)
     drill_every: Goal = Goal(ObjectivesTable().drill_every)
+    baseline: Baseline | None = None
     today: dt.date = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
 
     @classmethod

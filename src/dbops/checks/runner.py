@@ -2,8 +2,9 @@
 
 The rules, in order: an unknown slug is a usage error; a rule whose read failed is a skip or an error, never a pass; an
 exception inside a rule makes that one an error, and the others run; every finding is fingerprinted, and marked where a
-waiver accepts it; rules about results (`review`) come last. Findings are sorted and hold no OID, so that two databases
-of one structure give one report. What it does not do: judge the run (that is evidence's), or print.
+waiver accepts it or a baseline had it; rules about results (`review`) come last. Findings are sorted and hold no OID,
+so that two databases of one structure give one report. What it does not do: judge the run (that is evidence's), or
+print.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _checked(rule: LoadedRule, policy: Policy, catalog: Catalog) -> Check:
 
 def _check(rule: LoadedRule, policy: Policy, drafts: Iterable[Draft]) -> Check:
     findings = _findings(rule, policy, drafts)
-    fails = any(finding.waived is None for finding in findings)
+    fails = any(finding.stands for finding in findings)
     status = CheckStatus.FAIL if fails else CheckStatus.PASS
     return Check(check=rule.slug, status=status, title=rule.title, findings=findings)
 
@@ -119,6 +120,8 @@ def _findings(rule: LoadedRule, policy: Policy, drafts: Iterable[Draft]) -> tupl
 
 def _finding(rule: LoadedRule, policy: Policy, draft: Draft) -> Finding:
     fix = draft.fix
+    mark = fingerprint(rule.slug, draft)
+    baseline = policy.baseline if policy.baseline and mark in policy.baseline.fingerprints else None
     return Finding(
         rule=rule.slug,
         severity=draft.severity or rule.rule.severity,
@@ -131,8 +134,9 @@ def _finding(rule: LoadedRule, policy: Policy, draft: Draft) -> Finding:
         locks=fix.locks if fix else None,
         waived=_waiver(rule.slug, policy, draft),
         location=draft.location,
-        fingerprint=fingerprint(rule.slug, draft),
+        fingerprint=mark,
         expectation=draft.expectation,
+        baseline=baseline.run_id if baseline else None,
     )
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbops.cli.options import FailOnOptions, Outcome, TargetOptions
+from dbops.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbops.checks.policy import Policy
+    from dbops.connection.target import Target
+    from dbops.settings import Settings
 
 Names = list[str] | None
 Paths = list[Path] | None
@@ -27,9 +33,34 @@ class AuditOptions(FailOnOptions, TargetOptions):
             metavar="FILE", help="A log of the server (jsonlog or csvlog), for its slow statements; repeatable."
         ),
     ] = None
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An earlier report: what it had found already is known, and fails nothing."),
+    ] = None
+    save_catalog: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also save what was read, to be judged again with --catalog.")
+    ] = None
+    catalog: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Judge a saved catalog in place of a database.")
+    ] = None
+    check_privileges: Annotated[
+        bool, typer.Option("--check-privileges", help="Print what the role may not see, rule by rule, with the GRANTs.")
+    ] = False
     explain: Annotated[
         str | None, typer.Option(metavar="RULE", help="Print what a rule finds, why, and how to fix it; no database.")
     ] = None
+
+    def check(self) -> None:
+        """Raise UsageError for options that do not go together, and for a file that could not be written."""
+        super().check()
+        if self.catalog is not None:
+            names = ("database_url", "service", "slow_log", "save_catalog", "check_privileges")
+            if given := [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]:
+                message = f"--catalog judges a file in place of a database, so {given[0]} has nothing to do"
+                raise UsageError(message, hint=f"leave {given[0]} or --catalog out")
+        if self.save_catalog is not None and not self.save_catalog.absolute().parent.is_dir():
+            message = f"--save-catalog {self.save_catalog}: there is no directory {self.save_catalog.absolute().parent}"
+            raise UsageError(message, hint="create the directory, or name another file")
 
 
 def audit(options: AuditOptions) -> Outcome:
@@ -38,17 +69,58 @@ def audit(options: AuditOptions) -> Outcome:
     The declared critical indexes are matched by structure; then the rules look for what quietly goes wrong. Everything
     is read in one read-only transaction.
     """
-    from dbops.cli.operations import audit_into
+    from dbops.cli.operations import audit_into, audit_policy
     from dbops.cli.running import recorded, settings_of, time_limit_of
     from dbops.connection.target import target_of
 
     if options.explain:
         return _explained(options.explain)
     settings = settings_of(options)
+    policy = audit_policy(settings, options.baseline)
+    if options.catalog:
+        return _replayed(options, settings, policy, options.catalog)
     target = target_of(settings)
+    if options.check_privileges:
+        return _privileges(options, settings, target)
     with recorded(options, settings, "audit", "index-audit") as (run, _):
-        audit_into(run, settings, target, deadline=time_limit_of(options), slow_log=options.slow_log or ())
+        audit_into(
+            run,
+            settings,
+            target,
+            deadline=time_limit_of(options),
+            policy=policy,
+            slow_log=options.slow_log or (),
+            save_to=options.save_catalog,
+        )
     return Outcome(run.report, run.report_path)
+
+
+def _replayed(options: AuditOptions, settings: Settings, policy: Policy, path: Path) -> Outcome:
+    from dbops.audit import replay
+    from dbops.checks.catalog.saved import load_catalog
+    from dbops.checks.runner import selected_rules
+    from dbops.cli.running import recorded
+
+    selected_rules(policy)  # an unknown rule is a mistake of the command line's, not a run
+    saved = load_catalog(path)
+    with recorded(options, settings, "audit", "index-audit") as (run, _):
+        replay(saved, policy, run)
+    return Outcome(run.report, run.report_path)
+
+
+def _privileges(options: AuditOptions, settings: Settings, target: Target) -> Outcome:
+    """Return what the role lacks: a list for people, a check for each rule in the report; nothing is kept."""
+    from dbops.audit import missing_privileges
+    from dbops.checks.privileges import as_checks, as_lines
+    from dbops.cli.operations import audit_policy, surroundings
+    from dbops.cli.running import report_of, time_limit_of
+    from dbops.evidence.judge import judge
+
+    policy = audit_policy(settings)
+    info, gaps = missing_privileges(target, policy, deadline=time_limit_of(options), around=surroundings(settings))
+    found = {"target": info, "strict": options.strict, "checks": as_checks(policy, gaps)}
+    report = judge(report_of("audit").model_copy(update=found))
+    return Outcome(report, listing=as_lines(policy, gaps, info))
 
 
 def _explained(rule: str) -> Outcome:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from dbops.checks.policy import Policy
+    from dbops.checks.surroundings import Surroundings
     from dbops.connection.target import Target
     from dbops.drill.options import DrillOptions
     from dbops.evidence.run import Run
@@ -25,13 +27,43 @@ if TYPE_CHECKING:
 
 
 def audit_into(
-    run: Run, settings: Settings, target: Target, *, deadline: float | None, slow_log: Sequence[Path] = ()
+    run: Run,
+    settings: Settings,
+    target: Target,
+    *,
+    deadline: float | None,
+    policy: Policy | None = None,
+    slow_log: Sequence[Path] = (),
+    save_to: Path | None = None,
 ) -> None:
-    """Audit `target`, and log files of its server, by the policy that the settings describe."""
+    """Audit `target`, and log files of its server, by `policy`, or else by that which the settings describe."""
     from dbops.audit import audit
+
+    audit(
+        target,
+        policy or audit_policy(settings),
+        run,
+        deadline=deadline,
+        slow_log=slow_log,
+        around=surroundings(settings),
+        save_to=save_to,
+    )
+
+
+def audit_policy(settings: Settings, baseline: Path | None = None) -> Policy:
+    """Return the policy that the settings describe, and with it what a kept report had found already."""
+    from dbops.checks.baseline import load_baseline
     from dbops.checks.policy import Policy
 
-    audit(target, Policy.from_settings(settings), run, deadline=deadline, slow_log=slow_log)
+    policy = Policy.from_settings(settings)
+    return replace(policy, baseline=load_baseline(baseline)) if baseline else policy
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    """Return where an audit looks beside the database."""
+    from dbops.checks.surroundings import Surroundings
+
+    return Surroundings(environ=settings.environment, log_dir=settings.log_dir)
 
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:

@@ -18,6 +18,7 @@ from dbops.audit import audit
 from dbops.backup.create import create_backup
 from dbops.backup.options import BackupOptions
 from dbops.checks.policy import Policy
+from dbops.checks.surroundings import Surroundings
 from dbops.connection.session import read_only, scratch
 from dbops.demo import erp
 from dbops.demo.server import APP_ROLE, start_demo_server
@@ -108,6 +109,7 @@ class Demo:
         identity = _identity(target)
         run.target = identity
         store = LocalStore.open(self.backup_dir)
+        around = Surroundings(environ=self.environ, log_dir=run.log_dir)
         making, drilling = BackupOptions(environ=self.environ), DrillOptions(environ=self.environ)
         steps = (
             SuiteStep(
@@ -120,7 +122,7 @@ class Demo:
                 "backup-drill",
                 lambda part: drill_restore(identity, store, part, options=drilling, progress=progress),
             ),
-            SuiteStep("audit", AUDIT_FOLDER, lambda part: audit(target, demo_policy(), part)),
+            SuiteStep("audit", AUDIT_FOLDER, lambda part: audit(target, demo_policy(), part, around=around)),
         )
         run_suite(steps, run)
 

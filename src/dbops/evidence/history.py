@@ -29,7 +29,7 @@ def report_files(folder: Path) -> list[Path]:
 def previous_reports(folder: Path, system_identifier: str, database: str) -> Iterator[Report]:
     """Yield the reports in `folder` on one database of one cluster, newest first, each read when asked for."""
     for path in report_files(folder):
-        report = _read(path)
+        report = _read(path, system_identifier)
         target = report.target if report else None
         if report and target and (target.system_identifier, target.database) == (system_identifier, database):
             yield report
@@ -43,8 +43,10 @@ def _age(path: Path) -> tuple[str, int]:
         return path.name[:16], 0
 
 
-def _read(path: Path) -> Report | None:
+def _read(path: Path, system_identifier: str) -> Report | None:
+    """Return a report that names a cluster somewhere; most of a fleet's name others, and are not worth parsing."""
     try:
-        return Report.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        return Report.model_validate_json(data) if system_identifier.encode() in data else None
     except (OSError, ValidationError):
         return None

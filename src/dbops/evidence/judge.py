@@ -89,7 +89,7 @@ def check_fails(check: Check, fail_on: Severity) -> bool:
     """Tell whether a check counts against the run: by its findings, or by its status when it has none to show."""
     if not check.findings:
         return check.status is CheckStatus.FAIL
-    return any(not finding.waived and finding.severity.rank >= fail_on.rank for finding in check.findings)
+    return any(finding.stands and finding.severity.rank >= fail_on.rank for finding in check.findings)
 
 
 def _reasons_for_doubt(report: Report, error: BaseException | None) -> Iterator[bool]:

@@ -15,7 +15,7 @@ from dbops.render.summary import grounds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dbops.model import Check, Finding, Objective, Report, Step, Waiver
+    from dbops.model import Check, Finding, Objective, Report, Step
 
 
 def every_report(report: Report) -> Iterator[Report]:
@@ -27,7 +27,7 @@ def every_report(report: Report) -> Iterator[Report]:
 
 def standing(report: Report) -> list[Finding]:
     """Return the findings of one report that nobody accepted, the gravest rule first."""
-    return gravest_first(finding for check in report.checks for finding in check.findings if finding.waived is None)
+    return gravest_first(finding for check in report.checks for finding in check.findings if finding.stands)
 
 
 def own_objectives(report: Report) -> list[Objective]:
@@ -52,9 +52,11 @@ def why_undecided(check: Check) -> str:
     return "; ".join(text for text in (check.reason, check.remedy) if text) or "no reason given"
 
 
-def accepted(waiver: Waiver) -> str:
-    """Return who accepted a finding, why, and until when."""
-    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
+def accepted(finding: Finding) -> str:
+    """Return who accepted a finding, why, and until when, or that it was known; nothing for one that stands."""
+    if waiver := finding.waived:
+        return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
+    return f"known since the baseline {finding.baseline}" if finding.baseline else ""
 
 
 def measured(objective: Objective) -> str:

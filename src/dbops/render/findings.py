@@ -1,13 +1,13 @@
 """The findings of a report: gravest rule first, each with where, why, the SQL to look at it and the SQL to mend it.
 
 At most a dozen are printed in full, since nobody reads the thirteenth; the rest is counted per rule with the command
-that shows it. Accepted (waived) findings stay visible, in one line each.
+that shows it. Findings that were accepted (waived, or known to the baseline) stay visible, in one line each.
 """
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import Severity
 from dbops.render.quantities import counted
@@ -31,17 +31,18 @@ _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "bl
 def print_findings(page: Page, report: Report, view: View) -> None:
     """Print the findings of one report (not of the reports inside it)."""
     found = [finding for check in report.checks for finding in check.findings]
-    standing = gravest_first(finding for finding in found if finding.waived is None)
+    standing = gravest_first(finding for finding in found if finding.stands)
     shown = standing if view.verbose else standing[:_SHOWN]
     titles = {check.check: check.title for check in report.checks}
+    new = frozenset(report.changes.new) if report.changes else frozenset()
     for rule, group in groupby(shown, key=lambda finding: finding.rule):
         total = sum(finding.rule == rule for finding in standing)
-        _print_rule(page, titles.get(rule, ""), list(group), total, view)
+        _print_rule(page, _Titled(titles.get(rule, ""), total, new), list(group), view)
     _print_rest(page, standing[len(shown) :], report.command)
     if standing and report.command == "audit" and not view.quiet:
         page.blank()
         page.paragraph((_HOW_TO_WAIVE, "dim"), indent=2, hang=2)
-    _print_waived(page, [finding for finding in found if finding.waived is not None])
+    _print_accepted(page, [finding for finding in found if not finding.stands])
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -53,7 +54,15 @@ def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(listed, key=lambda f: (-gravest[f.rule], f.rule, -f.severity.rank, f.object))
 
 
-def _print_rule(page: Page, title: str, findings: Sequence[Finding], total: int, view: View) -> None:
+class _Titled(NamedTuple):
+    """What is said above the findings of a rule, how many it has in all, and the fingerprints that are new."""
+
+    title: str
+    total: int
+    new: frozenset[str]
+
+
+def _print_rule(page: Page, rule: _Titled, findings: Sequence[Finding], view: View) -> None:
     severity = max((finding.severity for finding in findings), key=lambda severity: severity.rank)
     style = _STYLES[severity]
     page.blank()
@@ -61,8 +70,8 @@ def _print_rule(page: Page, title: str, findings: Sequence[Finding], total: int,
         (f"{page.glyphs.failed if severity is Severity.ERROR else page.glyphs.warned} ", style),
         (clean(findings[0].rule), f"bold {style}"),
         (f"  {severity}", style),
-        f"  {counted(total, 'finding')}",
-        f"  {clean(title)}" if title else "",
+        f"  {counted(rule.total, 'finding')}",
+        f"  {clean(rule.title)}" if rule.title else "",
         hang=2,
     )
     shared = len({finding.why for finding in findings}) == 1
@@ -70,7 +79,9 @@ def _print_rule(page: Page, title: str, findings: Sequence[Finding], total: int,
         page.paragraph(clean(findings[0].why), indent=2)
     for finding in findings:
         page.blank()
-        _print_object(page, finding, show_severity=finding.severity is not severity)
+        _print_object(
+            page, finding, show_severity=finding.severity is not severity, is_new=finding.fingerprint in rule.new
+        )
         if not shared:
             page.paragraph(clean(finding.why), indent=4)
         _print_statement(page, "look", finding.verify)
@@ -79,9 +90,10 @@ def _print_rule(page: Page, title: str, findings: Sequence[Finding], total: int,
             _print_statement(page, "undo", finding.undo)
 
 
-def _print_object(page: Page, finding: Finding, *, show_severity: bool) -> None:
+def _print_object(page: Page, finding: Finding, *, show_severity: bool, is_new: bool) -> None:
     page.paragraph(
         (clean(finding.object), "bold"),
+        ("  new", "bold magenta") if is_new else "",
         (f"  {finding.severity}", _STYLES[finding.severity]) if show_severity else "",
         (f"  {clean(finding.location.file)}:{finding.location.line}", "dim") if finding.location else "",
         indent=2,
@@ -116,14 +128,12 @@ def _print_rest(page: Page, rest: Sequence[Finding], command: str) -> None:
     )
 
 
-def _print_waived(page: Page, waived: Sequence[Finding]) -> None:
+def _print_accepted(page: Page, accepted: Sequence[Finding]) -> None:
     page.blank()
-    for finding in waived:
-        if finding.waived is not None:
-            accepted = f"{finding.waived.owner}, until {finding.waived.expires}: {finding.waived.reason}"
-            page.paragraph(
-                f"{page.glyphs.skipped} waived ",
-                clean(f"{finding.rule} {finding.object} ({accepted})"),
-                indent=2,
-                hang=2,
-            )
+    for finding in accepted:
+        if waiver := finding.waived:
+            word, because = "waived", f"{waiver.owner}, until {waiver.expires}: {waiver.reason}"
+        else:
+            word, because = "known", f"in the baseline {finding.baseline}"
+        text = clean(f"{finding.rule} {finding.object} ({because})")
+        page.paragraph(f"{page.glyphs.skipped} {word} ", text, indent=2, hang=2)

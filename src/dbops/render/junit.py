@@ -100,7 +100,7 @@ def _check(check: Check, report: Report, group: str) -> TestCase:
     elif check.status is CheckStatus.SKIP:
         case.result = _result(Skipped, why_undecided(check), "not checked")
     elif check_fails(check, report.fail_on):
-        number = sum(finding.waived is None for finding in check.findings)
+        number = sum(finding.stands for finding in check.findings)
         said = f"{check.title or check.check}: {counted(number, 'finding') if number else check.reason or 'failed'}"
         case.result = _result(Failure, said, "fail", _listed(check))
     elif check.findings:
@@ -112,8 +112,9 @@ def _expectation(finding: Finding, report: Report, group: str) -> TestCase:
     # Reports of the first version know no ids.
     name = finding.expectation or f"{finding.object} #{finding.fingerprint[:8]}"
     case = TestCase(_plain(name), group, 0)
-    if finding.waived is not None:
-        case.result = _result(Skipped, f"accepted: {accepted(finding.waived)}", "waived", _described(finding))
+    if not finding.stands:
+        type_ = "waived" if finding.waived else "baseline"
+        case.result = _result(Skipped, f"accepted: {accepted(finding)}", type_, _described(finding))
     elif finding.severity.rank >= report.fail_on.rank:
         case.result = _result(Failure, finding.detail, finding.severity, _described(finding))
     else:
@@ -148,8 +149,8 @@ def _described(finding: Finding) -> str:
     """Return a finding with its SQL, for reading."""
     place = f" ({finding.location.file}:{finding.location.line})" if finding.location else ""
     lines = [f"{finding.severity}: {finding.object}: {finding.detail}{place}", finding.why]
-    if finding.waived is not None:
-        lines.append(f"accepted: {accepted(finding.waived)}")
+    if not finding.stands:
+        lines.append(f"accepted: {accepted(finding)}")
     lines += [f"{label}:\n{text}" for name, label in _LABELS.items() if (text := getattr(finding, name))]
     return "\n".join(filter(None, lines))
 

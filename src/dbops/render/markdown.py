@@ -157,7 +157,7 @@ def _objectives(objectives: Sequence[Objective], level: str) -> Iterator[str]:
 
 def _findings(report: Report, level: str, most: int | None) -> Iterator[str]:
     found = standing(report)
-    waived = [finding for check in report.checks for finding in check.findings if finding.waived is not None]
+    others = [finding for check in report.checks for finding in check.findings if not finding.stands]
     if found:
         yield f"{level}# Findings"
         yield ""
@@ -171,11 +171,11 @@ def _findings(report: Report, level: str, most: int | None) -> Iterator[str]:
     if most is not None and len(found) > most:
         yield f"and {counted(len(found) - most, 'more finding')}, in the report."
         yield ""
-    if waived:
+    if others:
         yield f"{level}# Accepted"
         yield ""
         header = ("Rule", "Object", "Accepted")
-        rows = ((span(f.rule), span(f.object), prose(accepted(f.waived))) for f in waived if f.waived is not None)
+        rows = ((span(f.rule), span(f.object), prose(accepted(f))) for f in others)
         yield from _table(header, rows)
 
 

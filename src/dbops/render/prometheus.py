@@ -139,11 +139,14 @@ def _answers(gauges: _Gauges, report: Report, labels: Labels) -> None:
         if check.status in {CheckStatus.SKIP, CheckStatus.ERROR}:
             continue
         for severity in Severity:
-            number = sum(f.severity is severity and f.waived is None for f in check.findings)
+            number = sum(f.severity is severity and f.stands for f in check.findings)
             said = {**labels, "rule": check.check, "severity": severity.value}
             gauges.set("dbops_findings", "Findings that nobody accepted", said, number)
+        rule = {**labels, "rule": check.check}
         waived = sum(finding.waived is not None for finding in check.findings)
-        gauges.set("dbops_findings_waived", "Accepted findings", {**labels, "rule": check.check}, waived)
+        gauges.set("dbops_findings_waived", "Accepted findings", rule, waived)
+        known = sum(finding.baseline is not None for finding in check.findings)
+        gauges.set("dbops_findings_known", "Findings that the baseline had already", rule, known)
 
 
 def _objectives(gauges: _Gauges, report: Report, labels: Labels) -> None:

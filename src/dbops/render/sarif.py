@@ -112,7 +112,7 @@ def _objective_rule(objective: Objective) -> str:
 
 def _results(report: Report) -> Iterator[Json]:
     """Yield what is wrong: findings, checks that fail without one, missed objectives."""
-    new = set(report.changes.new) if report.changes else None
+    new = _new(report)
     for check in report.checks:
         for finding in check.findings:
             known = None if new is None else "new" if finding.fingerprint in new else "unchanged"
@@ -124,10 +124,17 @@ def _results(report: Report) -> Iterator[Json]:
             yield _other(_objective_rule(objective), measured(objective), new)
 
 
+def _new(report: Report) -> set[str] | None:
+    """Return the fingerprints of what is new, to the baseline where one was given; None where there is no telling."""
+    findings = [finding for check in report.checks for finding in check.findings]
+    if any(finding.baseline for finding in findings):
+        return {finding.fingerprint for finding in findings if finding.baseline is None}
+    return set(report.changes.new) if report.changes else None
+
+
 def _finding(finding: Finding, baseline: str | None) -> Json:
     said = f"{finding.object}: {finding.detail}"
-    waived = finding.waived
-    suppression = {"kind": "external", "status": "accepted", "justification": clean(accepted(waived)) if waived else ""}
+    suppression = {"kind": "external", "status": "accepted", "justification": clean(accepted(finding))}
     return {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.severity],
@@ -135,7 +142,7 @@ def _finding(finding: Finding, baseline: str | None) -> Json:
         "locations": [_location(finding.location, finding.object)],
         "partialFingerprints": {"dbops/v1": finding.fingerprint},
         # Present on every result: where one has it, a result without it would say "unknown".
-        "suppressions": [suppression] if waived else [],
+        "suppressions": [] if finding.stands else [suppression],
         **({"baselineState": baseline} if baseline else {}),
         "properties": {name: _copied(text) for name in _STATEMENTS if (text := getattr(finding, name))},
     }

@@ -64,7 +64,7 @@ def grounds(report: Report) -> Iterator[str]:
 
 
 def _of_findings(checks: list[Check]) -> Iterator[str]:
-    severities = Counter(f.severity for check in checks for f in check.findings if f.waived is None)
+    severities = Counter(f.severity for check in checks for f in check.findings if f.stands)
     for severity in sorted(severities, key=lambda severity: -severity.rank):
         yield counted(severities[severity], severity.value, "info" if severity is Severity.INFO else None)
 
@@ -117,7 +117,7 @@ def next_command(report: Report, again: str = "") -> str:
 
 def _mend(report: Report) -> str:
     checks, objectives = _everything(report)
-    if any(finding.fix for check in checks for finding in check.findings if finding.waived is None):
+    if any(finding.fix for check in checks for finding in check.findings if finding.stands):
         return "run the SQL under fix"
     if any(objective.status is ObjectiveStatus.MISSED for objective in objectives):
         return "make the change that meets the objective"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from dbops.model import Check, Problem, Report, TargetInfo
+    from dbops.model import Changes, Check, Problem, Report, TargetInfo
     from dbops.render.formats import View
 
 # Up to here passing checks are named; beyond, counted (all are named with --verbose).
@@ -77,6 +77,7 @@ def _print_body(page: Page, report: Report, view: View, *, problem: bool) -> Non
         print_steps(page, report.steps)
         print_objectives(page, report.objectives)
         _print_notes(page, report, view)
+        _print_changes(page, report.changes)
     print_findings(page, report, view)
     _print_undecided(page, report.checks)
     if not view.quiet:
@@ -151,6 +152,13 @@ def _print_notes(page: Page, report: Report, view: View) -> None:
             page.paragraph(("uses ", "dim"), clean(f"{tool.name} {tool.version}"), indent=2, hang=2)
         for artifact in report.artifacts:
             page.paragraph(("kept ", "dim"), clean(artifact.path), f", {size(artifact.bytes)}", indent=2, hang=2)
+
+
+def _print_changes(page: Page, changes: Changes | None) -> None:
+    if changes is not None:
+        counts = f"{len(changes.new)} new, {len(changes.resolved)} resolved, {changes.unchanged} still there"
+        page.blank()
+        page.paragraph((f"Since {clean(changes.since)}", "bold"), f": {counts}", hang=2)
 
 
 def _print_problem(page: Page, problem: Problem) -> None:
