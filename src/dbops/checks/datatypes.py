@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.checks.catalog import TableColumns
+from dbops.checks.catalog import EqualityFamilies, OperatorClass, TableColumns
 
 if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog
@@ -51,6 +51,29 @@ def base_type(catalog: Catalog, data_type: int) -> int:
     while (found := types.get(data_type)) and found.kind == "d":
         data_type = found.base
     return data_type
+
+
+def found_as_kept(catalog: Catalog, operator: int, data_type: int) -> bool:
+    """Return whether an index on a column, as it is, finds what an equality of a foreign key looks up.
+
+    It does not where the column is converted before it is compared: then no operator class of its own type has the
+    operator.
+    """
+    base = base_type(catalog, data_type)
+    families = catalog.once(
+        "default families",
+        lambda: {
+            row.input_type: row.family
+            for row in catalog.rows(OperatorClass)
+            if row.is_default and row.method == "btree"
+        },
+    )
+    serving = catalog.once(
+        "equality families", lambda: {row.operator: row.families for row in catalog.rows(EqualityFamilies)}
+    )
+    family = families.get(TEXT if base == VARCHAR else base)
+    # Enums, arrays and ranges have no operator class of their own, and compare only with themselves.
+    return family is None or family in serving.get(operator, ())
 
 
 def digits(modifier: int) -> tuple[int, int] | None:

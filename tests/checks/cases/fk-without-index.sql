@@ -226,3 +226,9 @@ create index visit_clinic_id on visit (clinic_id);
 create index visit_clinic_id_at on visit (clinic_id, at);
 update pg_index set indisvalid = false
  where indexrelid in ('visit_clinic_id'::regclass, 'visit_clinic_id_at'::regclass);
+
+-- case (near miss): no plain index would do, which is fk-type-mismatch's to say
+-- finds: 0
+create table clinic (id numeric(12) primary key);
+create table visit (id bigint primary key, clinic_id bigint references clinic);
+create index on visit (clinic_id);

@@ -21,7 +21,7 @@ Create the index with the statement of the finding. Where the covering index is 
 
 Whether anybody joins through the key. Deletes are counted since the statistics were reset: a referenced table from
 which nothing was deleted in at least a week makes the finding an info. Foreign keys that are not enforced look nothing
-up, and are left alone.
+up, and are left alone. Where the types of both sides keep any plain index from serving, `fk-type-mismatch` says so.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import (
     Collation,
     Constraint,
+    DataType,
     EqualityFamilies,
     Index,
     OperatorClass,
@@ -40,6 +41,7 @@ from dbops.checks.catalog import (
     TableColumns,
 )
 from dbops.checks.cover import Gap, gap, would_cover
+from dbops.checks.datatypes import found_as_kept
 from dbops.checks.names import qualified, quote
 from dbops.checks.remediation import create_index, rebuild_index
 from dbops.checks.rule import Draft, Rule
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 
 RULE = Rule(
     severity=Severity.WARNING,
-    needs=[Relation, TableColumns, Constraint, Index, OperatorClass, EqualityFamilies, Collation],
+    needs=[Relation, TableColumns, DataType, Constraint, Index, OperatorClass, EqualityFamilies, Collation],
     refines=[TableActivity, StatisticsWindow],
 )
 
@@ -99,9 +101,18 @@ def _uncovered(catalog: Catalog) -> Iterator[Uncovered]:
     for key in foreign_keys(catalog):
         groups.setdefault((key.table, frozenset(key.columns)), []).append(key)
     for (table, _), members in groups.items():
-        gaps = [(found, key) for key in members if (found := gap(catalog, key))]
+        gaps = [(found, key) for key in members if (found := gap(catalog, key)) and _can_be_covered(catalog, key)]
         if gaps:
             yield Uncovered(catalog.relations[table], tuple(key for _, key in gaps), gaps[0][0])
+
+
+def _can_be_covered(catalog: Catalog, key: Constraint) -> bool:
+    """Return whether any plain index would do; where the types keep it from that, `fk-type-mismatch` says so."""
+    columns = catalog.columns(key.table)
+    return all(
+        found_as_kept(catalog, operator, columns[number].type)
+        for operator, number in zip(key.operators, key.columns, strict=True)
+    )
 
 
 def _draft(catalog: Catalog, policy: Policy, uncovered: Uncovered) -> Draft:

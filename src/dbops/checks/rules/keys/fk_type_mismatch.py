@@ -43,13 +43,12 @@ from dbops.checks.datatypes import (
     INTEGER_LIMITS,
     NUMERIC,
     REAL,
-    TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
     UNLIMITED,
-    VARCHAR,
     base_type,
     digits,
+    found_as_kept,
     spelled,
     type_of,
 )
@@ -132,7 +131,7 @@ def _side(catalog: Catalog, place: Place, data_type: int, modifier: int) -> Side
 def _harm(catalog: Catalog, pair: Pair) -> str | None:
     """Return what is wrong with a pair, None if nothing is."""
     column, key = pair.column, pair.key
-    if not _served_by_plain_index(catalog, pair):
+    if not found_as_kept(catalog, pair.operator, column.type):
         return "every look-up converts it first, so no plain index on it serves"
     if column.base in INTEGER_LIMITS and INTEGER_LIMITS[column.base] < INTEGER_LIMITS.get(key.base, 0):
         return f"it holds no key above {INTEGER_LIMITS[column.base]:,}"
@@ -143,24 +142,6 @@ def _harm(catalog: Catalog, pair: Pair) -> str | None:
     if column.base == DATE and key.base == TIMESTAMP:
         return "it holds no key but midnight"
     return _lost_digits(column, key)
-
-
-def _served_by_plain_index(catalog: Catalog, pair: Pair) -> bool:
-    """Return whether an index with the default operator class of the column's type finds what the key looks up."""
-    base = TEXT if pair.column.base == VARCHAR else pair.column.base
-    families = catalog.once(
-        "default families",
-        lambda: {
-            row.input_type: row.family
-            for row in catalog.rows(OperatorClass)
-            if row.is_default and row.method == "btree"
-        },
-    )
-    serving = catalog.once(
-        "equality families", lambda: {row.operator: row.families for row in catalog.rows(EqualityFamilies)}
-    )
-    # Enums, arrays and ranges have no operator class of their own, and compare only with themselves.
-    return base not in families or families[base] in serving.get(pair.operator, ())
 
 
 def _depends_on_zone(one: int, other: int) -> bool:
