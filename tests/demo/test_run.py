@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.audit import audit
+from dbops.checks.rule import rules
 from dbops.connection.binaries import find_embedded, find_server
 from dbops.connection.session import scratch
 from dbops.demo import erp as demo_erp
@@ -19,6 +20,7 @@ from dbops.evidence.run import Run
 from dbops.model import CheckStatus, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dbops.connection.server import ScratchServer
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from dbops.model import Report
 
 
-# The ERP of these tests stands on the tests' own server, which counts no statements of it and logs none; the demo's
-# server has its own tests below.
-OF_THE_SERVER = ("query-statistics-missing", "slow-query", "slow-query-logging-off", "temp-spilling-query")
+# The ERP of most of these tests stands on the tests' own server, set up for speed; the demo's server is asked below.
+OF_THE_SERVER = tuple(slug for slug, rule in rules().items() if rule.family in {"durability", "queries"})
+OF_THE_WORKLOAD = ("query-statistics-missing", "slow-query", "slow-query-logging-off", "temp-spilling-query")
 
 
 def audited(target: Target, log_dir: Path) -> Report:
@@ -42,35 +44,37 @@ def findings(report: Report) -> list[tuple[str, str]]:
     return sorted((finding.rule, finding.object) for check in report.checks for finding in check.findings)
 
 
-def test_the_healthy_erp_has_no_findings_and_every_rule_about_it_passes(erp: Target, tmp_path: Path) -> None:
-    report = audited(erp, tmp_path)
+def test_the_healthy_erp_has_no_findings_and_every_rule_about_it_passes(
+    erp: Target, audited: Callable[[Target], Report]
+) -> None:
+    report = audited(erp)
     assert findings(report) == []
     assert {check.status for check in report.checks} == {CheckStatus.PASS}
 
 
 def test_the_broken_erp_has_the_planted_findings_and_no_other(
-    server: ScratchServer, erp: Target, tmp_path: Path
+    server: ScratchServer, erp: Target, audited: Callable[[Target], Report]
 ) -> None:
     with scratch(server, erp.database) as connection:
         planted = demo_erp.break_it(connection)
-    report = audited(erp, tmp_path)
+    report = audited(erp)
     assert findings(report) == [(defect.rule, defect.object) for defect in planted]
     assert len(planted) >= 8
 
 
 @pytest.mark.parametrize("slug", [defect.slug for defect in demo_erp.planted_defects()])
 def test_each_defect_alone_is_found_by_its_rule_alone(
-    server: ScratchServer, erp: Target, tmp_path: Path, slug: str
+    server: ScratchServer, erp: Target, audited: Callable[[Target], Report], slug: str
 ) -> None:
     defect = next(one for one in demo_erp.planted_defects() if one.slug == slug)
     with scratch(server, erp.database) as connection, connection.transaction():
         connection.execute(defect.sql.encode())
-    assert findings(audited(erp, tmp_path)) == [(defect.rule, defect.object)]
+    assert findings(audited(erp)) == [(defect.rule, defect.object)]
 
 
 @pytest.mark.parametrize("origin", ["installed", "wheel"])
 def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
-    tmp_path: Path, origin: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, origin: str, capsys: pytest.CaptureFixture[str], of_the_server: tuple[str, ...]
 ) -> None:
     binaries = find_server(None, environ=os.environ) if origin == "installed" else find_embedded()
     if binaries is None:
@@ -85,9 +89,10 @@ def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
     assert (report.verdict, report.exit_code, report.problem) == (Verdict.PASS, 0, None)
     assert [part.command for part in report.reports] == ["backup", "drill", "audit"]
     assert report.restorability is Verdict.PASS
-    assert [finding for part in report.reports for finding in findings(part)] == []
+    found = [finding for part in report.reports for finding in findings(part)]
+    assert [finding for finding in found if finding[0] != "server-minor-outdated"] == []  # that is of the machine
     answers = {check.check: check.status for check in report.reports[-1].checks}
-    assert {answers[slug] for slug in OF_THE_SERVER} == {CheckStatus.PASS}
+    assert {answers[slug] for slug in OF_THE_WORKLOAD} == {CheckStatus.PASS}
     kept = json.loads((tmp_path / "resilience-suite" / f"{report.run_id}.json").read_text(encoding="utf-8"))
     assert kept["runId"] == report.run_id
     assert seconds < 45  # 7 s here; 15 s are promised on a quiet machine, the rest is for busy neighbours
@@ -119,11 +124,13 @@ def test_a_demo_leaves_no_server_and_no_directory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def answered(server: ScratchServer, erp: Target, tmp_path: Path) -> tuple[tuple[demo_erp.Planted, ...], Report]:
+def answered(
+    server: ScratchServer, erp: Target, audited: Callable[[Target], Report]
+) -> tuple[tuple[demo_erp.Planted, ...], Report]:
     """What was planted, and an audit that found all of it."""
     with scratch(server, erp.database) as connection:
         planted = demo_erp.break_it(connection)
-    return planted, audited(erp, tmp_path)
+    return planted, audited(erp)
 
 
 def test_a_defect_that_is_not_found_fails_the_demo(answered: tuple[tuple[demo_erp.Planted, ...], Report]) -> None:
