@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.backup.options import BackupOptions
+from dbops.errors import ProgramFailedError
 from dbops.storage.local import MANIFEST, verify_hashes
 
 if TYPE_CHECKING:
@@ -76,6 +78,63 @@ def test_a_backup_that_is_told_to_stop_leaves_nothing(
     assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
     (line,) = (store.directory / "backup-report.jsonl").read_text().splitlines()
     assert ("stopped", 128 + number) == (json.loads(line)["outcome"], json.loads(line)["exitCode"])
+
+
+PHASES = {
+    "the listing": 'case "$*" in --list*)',
+    "the dry run of the schema": 'case "$*" in --schema-only*)',
+    "the full read": 'case "$*" in --file=/dev/null*)',
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_backup_that_ends_during(  # noqa: PLR0917  (fixtures)
+    phase: str,
+    number: int,
+    erp: Target,
+    store: LocalStore,
+    wrapped: Callable[[str, str], Path],
+    tmp_path: Path,
+) -> None:
+    pid = tmp_path / "pid"
+    hang = f"{PHASES[phase]} echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 600;; esac"
+    process = _start(erp, store, wrapped("pg_restore", f'{hang}\nexec "$real" "$@"'), tmp_path)
+    _await(pid.exists)
+    process.send_signal(number)
+    assert (-9 if number == signal.SIGKILL else 128 + number) == process.wait(PATIENCE)
+    _await(lambda: not _is_running(int(pid.read_text())))
+    assert ((), ()) == (store.backups(), store.unusable())
+    under_final_names = [path.name for path in store.directory.iterdir() if not path.name.startswith(".")]
+    assert ([] if number == signal.SIGKILL else ["backup-report.jsonl"]) == [
+        name for name in under_final_names if not name.endswith(".lock")
+    ]
+
+
+STRACE = shutil.which("strace")
+TRACED = """for a in "$@"; do case $a in --file=*) f=${a#--file=};; esac; done
+exec strace -f -qq -o /dev/null -P "$f" -e inject=FAULT "$real" "$@\""""
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not here")
+@pytest.mark.parametrize(
+    "fault",
+    ["write:error=ENOSPC:when=1", "write:error=ENOSPC:when=3+", "write:error=EIO:when=2", "write:signal=KILL:when=2"],
+)
+def test_a_disk_that_fails_under_the_dump_publishes_nothing(
+    fault: str,
+    erp: Target,
+    store: LocalStore,
+    wrapped: Callable[[str, str], Path],
+    back_up: Callable[..., StoredBackup],
+) -> None:
+    with pytest.raises(ProgramFailedError) as caught:
+        back_up(erp, BackupOptions(bindir=wrapped("pg_dump", TRACED.replace("FAULT", fault))))
+    if "ENOSPC" in fault:
+        assert "free some space" in (caught.value.hint or "")
+    assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
+    (line,) = (store.directory / "backup-report.jsonl").read_text().splitlines()
+    assert ("failed", 3) == (json.loads(line)["outcome"], json.loads(line)["exitCode"])
 
 
 def test_a_backup_that_is_killed_is_none_and_the_next_one_clears_up(

@@ -7,7 +7,6 @@ does not do: look for problems beforehand (`preflight.py`), take locks or clear 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -21,9 +20,7 @@ from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_reading
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions
-from dbops.errors import UnavailableError
-from dbops.files import sha256_of
-from dbops.model import BackupArtifact, BackupFile, BackupManifest, Tool, utc_now
+from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.secrets import redact
 from dbops.storage.local import DUMP, INVENTORY, LISTING, ROLES
 
@@ -196,8 +193,8 @@ class Making:
     ) -> BackupManifest:
         for suffix, data in ((ROLES, contents.roles), (INVENTORY, contents.inventory)):
             partials[suffix] = self.store.reserve(self.name, suffix)
-            _fill(partials[suffix], data)
-        files = {suffix: self._sealed(path, suffix) for suffix, path in partials.items()}
+            self.store.fill(partials[suffix], data)
+        files = {suffix: self.store.seal(self.name, suffix, path) for suffix, path in partials.items()}
         manifest = BackupManifest(
             id=self.run.run_id,
             # Cut, not rounded: what a manifest keeps may not be later than the snapshot.
@@ -219,12 +216,6 @@ class Making:
         # The run keeps a copy: the dump may be pruned one day, what was promised about it may not.
         shutil.copyfile(stored.path, self.run.directory / "manifest.json")
         return manifest
-
-    def _sealed(self, partial: Path, suffix: str) -> BackupFile:
-        """Bring a finished file to disk and describe it under the name it is going to have."""
-        _sync(partial)
-        digest, size = sha256_of(partial)
-        return BackupFile(path=f"{self.name}{suffix}", bytes=size, sha256=digest)
 
     def _settings(self) -> dict[str, str]:
         facts = self.ready.facts
@@ -288,21 +279,3 @@ def _codec(listing: Path) -> str:
 
 def _to_milliseconds(moment: dt.datetime) -> dt.datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _fill(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as cause:
-        raise UnavailableError(f"cannot write {path}: {cause.strerror}", hint="free some space there") from cause
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as cause:
-        # Never tried again: the kernel may have dropped the pages, and would answer the second call with success.
-        raise UnavailableError(f"cannot bring {path} to disk: {cause.strerror}") from cause
-    finally:
-        os.close(descriptor)

@@ -136,6 +136,27 @@ class LocalStore:
             ) from cause
         return path
 
+    def fill(self, partial: Path, data: bytes) -> None:
+        """Write a reserved file. Raises UnavailableError."""
+        try:
+            partial.write_bytes(data)
+        except OSError as cause:
+            raise UnavailableError(f"cannot write {partial}: {cause.strerror}", hint="free some space there") from cause
+
+    def seal(self, name: str, suffix: str, partial: Path) -> BackupFile:
+        """Bring a finished file to disk and describe it under the name it is going to have. Raises UnavailableError."""
+        try:
+            descriptor = os.open(partial, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                # Never tried again: the kernel may have dropped the pages, and would answer a second call with success.
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            digest, size = sha256_of(partial)
+        except OSError as cause:
+            raise UnavailableError(f"cannot bring {partial} to disk: {cause.strerror}") from cause
+        return BackupFile(path=f"{name}{suffix}", bytes=size, sha256=digest)
+
     def discard(self, name: str) -> None:
         """Remove whatever of backup `name` has not been published; never raises."""
         for path in self._belonging(name):
@@ -296,17 +317,15 @@ def _verify(path: Path, recorded: BackupFile) -> int:
 
 
 def _verify_manifest(stored: StoredBackup) -> None:
+    """Compare the checksum file, every line of it, with the manifest as it lies there and what the manifest says."""
     checksums = stored.beside(CHECKSUMS)
     try:
-        digest, _ = sha256_of(stored.path)
+        manifest = stored.path.read_bytes()
+        said = checksums.read_bytes()
     except OSError as cause:
-        raise DamageError(f"{stored.path} cannot be read: {cause.strerror}") from cause
-    try:
-        said = checksums.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as cause:
-        raise DamageError(f"{checksums} cannot be read, so nothing vouches for the manifest") from cause
-    if f"{digest}  {stored.path.name}" not in said:
-        raise DamageError(f"{stored.path} is not the manifest that {checksums.name} was written for")
+        raise DamageError(f"{cause.filename} cannot be read: {cause.strerror}; nothing vouches for the rest") from cause
+    if said != _checksum_lines([*stored.files(), _described(stored.path.name, manifest)]):
+        raise DamageError(f"{checksums} and {stored.path.name} do not belong together: one of them was changed")
 
 
 def _read(path: Path) -> StoredBackup | Unusable:
