@@ -82,7 +82,7 @@ class Column(NamedTuple):
 
 @read("types")
 class DataType(NamedTuple):
-    """A data type that some column has: its SQL name, and for a domain (`kind` d) the type beneath (`base`)."""
+    """A data type that columns can have: its SQL name, and for a domain (`kind` d) the type beneath (`base`)."""
 
     oid: int
     name: str

@@ -1,6 +1,6 @@
 -- with: scope
 -- Collations whose library orders by another version than the one recorded, of those that indexes in scope use, and
--- the database's default collation.
+-- the database's default collation. The array of those in use is made only when one has moved on.
 select t.*
   from (
         select k.oid as collation
@@ -8,12 +8,13 @@ select t.*
              , pg_catalog.pg_collation_actual_version(k.oid) as actual
              , false as is_default
           from pg_catalog.pg_collation as k
-         where k.collversion is not null
-           and k.oid in (
-                select pg_catalog.unnest(i.indcollation::pg_catalog.oid[])
-                  from pg_catalog.pg_index as i
-                  join scope as s on s.oid = i.indrelid
-               )
+         where case when k.collversion <> pg_catalog.pg_collation_actual_version(k.oid)
+                    then k.oid = any (array(
+                            select distinct pg_catalog.unnest(i.indcollation::pg_catalog.oid[])
+                              from pg_catalog.pg_index as i
+                              join scope as s on s.oid = i.indrelid
+                         ))
+               end
         union all
         select k.oid
              , d.datcollversion

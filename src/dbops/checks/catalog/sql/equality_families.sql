@@ -1,4 +1,3 @@
--- with: scope
 -- For each operator by which a foreign key compares, the operator families in which it (or, since the look-up stands on
 -- the other side, its commutator) is a member: what an index on the referencing columns must have to serve it.
 select o.oid as operator
@@ -8,7 +7,6 @@ select o.oid as operator
  where o.oid in (
         select pg_catalog.unnest(k.conpfeqop)
           from pg_catalog.pg_constraint as k
-          join scope as s on s.oid = k.conrelid
          where k.contype = 'f'
        )
  group by o.oid

@@ -1,9 +1,10 @@
 -- Sequences that can run out, and the columns that take their values: those they are owned by or the default of, and
 -- those that refer to them by foreign keys, at any distance. A sequence whose every limit is beyond 2^53 cannot run out
--- (at a million values a second that takes 285 years) and is left out. The position costs a lock each until the end of
--- the transaction, so no more are asked than a quarter of the server's lock table holds, those of the largest tables
--- first; and none that is locked, since one ALTER SEQUENCE would hold up all. What is not a quarter on its way is left
--- out, as are those beyond the first that was not asked.
+-- (at a million values a second that takes 285 years) and is left out; where it is bigint all the way, as most are,
+-- nothing is followed. The position costs a lock each until the end of the transaction, so no more are asked than a
+-- quarter of the server's lock table holds, those of the largest tables first; and none that is locked, since one ALTER
+-- SEQUENCE would hold up all. What is not a quarter on its way is left out, as are those beyond the first that was not
+-- asked. The look-ups of pairs stand under OR, where they are hashed whatever number of rows the planner expects.
 with sequence as (
         select c.oid
              , n.nspname
@@ -17,7 +18,8 @@ with sequence as (
           from pg_catalog.pg_sequence as q
           join pg_catalog.pg_class as c on c.oid = q.seqrelid
           join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         where c.relpersistence <> 't'
+         where c.relkind = 'S'
+           and c.relpersistence <> 't'
            and n.nspname !~ '^pg_'
            and n.nspname <> 'information_schema'
            and c.oid not in (
@@ -54,22 +56,60 @@ with sequence as (
            and d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
           join pg_catalog.pg_attrdef as f on f.oid = d.objid
        )
+, link as (
+        select k.conrelid
+             , u.number
+             , k.confrelid
+             , u.foreign_number
+             , u.operator
+          from pg_catalog.pg_constraint as k
+         cross join lateral rows from (
+                pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey), pg_catalog.unnest(k.conpfeqop)
+               ) as u(number, foreign_number, operator)
+         where k.contype = 'f'
+           and k.conparentid = 0
+       )
+, narrowing as (
+        select l.confrelid
+             , l.foreign_number
+          from link as l
+         where l.operator not in (
+                select o.oid from pg_catalog.pg_operator as o where o.oprright = 'pg_catalog.int8'::pg_catalog.regtype
+               )
+       )
+, watched as (
+        select s.*
+          from sequence as s
+         where case when s.seqincrement > 0 then s.seqmax else -(s.seqmin + 1) end < 9007199254740992
+            or s.oid in (
+                select f.sequence
+                  from fed as f
+                 where (f."table", f.number) in (
+                        select a.attrelid
+                             , a.attnum
+                          from pg_catalog.pg_attribute as a
+                         where a.attnum > 0
+                           and a.atttypid in (
+                                select t.oid
+                                  from pg_catalog.pg_type as t
+                                 where t.typtype = 'd'
+                                    or t.oid in ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype)
+                               )
+                       )
+                    or (f."table", f.number) in (select n.confrelid, n.foreign_number from narrowing as n)
+               )
+            -- What narrows a column that itself refers to another can be any distance away; it is seldom there at all.
+            or exists (
+                select
+                  from narrowing as n
+                  join link as l on l.conrelid = n.confrelid and l.number = n.foreign_number
+               )
+       )
 , reached as (
-        with recursive link as (
-                select k.conrelid
-                     , u.number
-                     , k.confrelid
-                     , u.foreign_number
-                  from pg_catalog.pg_constraint as k
-                 cross join lateral rows from (
-                        pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)
-                       ) as u(number, foreign_number)
-                 where k.contype = 'f'
-                   and k.conparentid = 0
-             )
-             , step as (
+        with recursive step as (
                 select f.sequence, f."table", f.number, true as is_fed, f.is_identity
                   from fed as f
+                 where f.sequence in (select w.oid from watched as w)
                  union
                 select p.sequence, l.conrelid, l.number, false, false
                   from step as p
@@ -107,7 +147,7 @@ with sequence as (
              , greatest(s.seqmin, -h.narrowest - 1) as lowest
              , p.readable
              , pg_catalog.row_number() over (partition by p.readable order by h.rows desc nulls last, s.oid) as place
-          from sequence as s
+          from watched as s
          cross join lateral (
                 select pg_catalog.has_sequence_privilege(s.oid, 'usage, select') as readable
                ) as p
@@ -139,8 +179,8 @@ with sequence as (
                end as state
           from (
                 select q.*
-                     , pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int4
-                       * pg_catalog.current_setting('max_connections')::pg_catalog.int4 / 4 as budget
+                     , pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int8
+                       * pg_catalog.current_setting('max_connections')::pg_catalog.int8 / 4 as budget
                   from ranked as q
                ) as r
        )
