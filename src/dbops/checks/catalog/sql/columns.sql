@@ -11,7 +11,16 @@ select a.attrelid as "table"
      , pg_catalog.string_agg(case a.attidentity when '' then '-' else a.attidentity::pg_catalog.text end, '') as identity
      , pg_catalog.string_agg(case a.attgenerated when '' then '-' else a.attgenerated::pg_catalog.text end, '') as generated
   from (
-        select a.*
+        select a.attrelid  -- each by name: rows this wide are slow to sort
+             , a.attnum
+             , a.attname
+             , a.atttypid
+             , a.atttypmod
+             , a.attcollation
+             , a.attnotnull
+             , a.atthasdef
+             , a.attidentity
+             , a.attgenerated
           from pg_catalog.pg_attribute as a
           join scope as s on s.oid = a.attrelid
          where a.attnum > 0

@@ -37,7 +37,9 @@ select i.indexrelid as oid
              where a.attrelid = i.indexrelid
                and a.attoptions is not null
        ) end as opclass_settings
-     , (select t.spcname from pg_catalog.pg_tablespace as t where t.oid = c.reltablespace) as tablespace
+     , case when c.reltablespace <> 0 then (
+            select t.spcname from pg_catalog.pg_tablespace as t where t.oid = c.reltablespace
+       ) end as tablespace
      , c.reltuples::pg_catalog.int8 as rows
      , c.relpages as pages
   from pg_catalog.pg_index as i
