@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from dbops.checks.remediation import complete_partitioned_index, drop_index
+from dbops.checks.rule import rules
 from dbops.checks.runner import run_rules
 from dbops.checks.structure import shape
 from dbops.demo import erp as demo
@@ -153,14 +154,16 @@ def assert_fixes_hold(target: Target, policy: Policy, snapshot: Callable[..., Ca
     assert {f.fingerprint: f.detail for f in after} == {f.fingerprint: f.detail for f in before if not f.fix}
 
 
-def test_the_fixes_of_the_broken_demo_leave_nothing_to_find(
+def test_the_fixes_of_the_broken_demo_leave_nothing_that_has_a_fix(
     erp: Target, policy_of: Callable[..., Policy], snapshot: Callable[..., Catalog]
 ) -> None:
     with psycopg.connect(erp.conninfo(), password=erp.password, autocommit=True) as connection:
         demo.break_it(connection)
-    policy = policy_of('audit = {packs = ["erp"]}')
+    # What is said of the server would be mended for every test after this one.
+    of_the_server = [slug for slug, rule in rules().items() if rule.family in {"durability", "queries"}]
+    policy = policy_of(f"audit = {{packs = ['erp'], ignore = {of_the_server}}}")
     assert_fixes_hold(erp, policy, snapshot)
-    assert findings(snapshot(erp), policy) == []
+    assert [finding for finding in findings(snapshot(erp), policy) if finding.fix] == []
 
 
 @pytest.mark.parametrize("name", ["fk_and_duplicates.sql", "pagila.sql"])
