@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
 from dbops.checks.catalog.read import read_catalog
+from dbops.checks.expected_plans import with_expected_plans
 from dbops.checks.policy import Policy
 from dbops.connection.session import Session, read_only
 from dbops.settings import Settings
@@ -54,18 +56,22 @@ def case_database(server: ScratchServer) -> Target:
 
 
 @pytest.fixture
-def snapshot_after(case_database: Target) -> Iterator[Callable[[str], Catalog]]:
-    """Run statements in a transaction, read the catalog inside it, and roll back at the end of the test."""
+def snapshot_after(case_database: Target) -> Iterator[Callable[..., Catalog]]:
+    """Run statements in a transaction, read the catalog inside it, and roll back at the end of the test.
+
+    With a policy its declared queries are explained as well.
+    """
     connection: psycopg.Connection[Any] = psycopg.connect(
         case_database.conninfo(), password=case_database.password, autocommit=True, client_encoding="utf8"
     )
     with connection:
         connection.execute("begin")
 
-        def take(sql: str) -> Catalog:
+        def take(sql: str, policy: Policy | None = None) -> Catalog:
             connection.execute(sql.encode())
             connection.execute("set local search_path = pg_catalog, pg_temp")
-            return read_catalog(Session(connection, case_database))
+            session = Session(connection, case_database)
+            return with_expected_plans(session, read_catalog(session), policy or Policy(), allow_superuser=True)
 
         yield take
         connection.execute("rollback")

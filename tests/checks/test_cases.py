@@ -86,14 +86,13 @@ def all_cases() -> list[Case]:
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.slug}: {case.title}")
 def test_a_rule_finds_what_its_case_says(
-    case: Case, server: ScratchServer, snapshot_after: Callable[[str], Catalog], policy_of: Callable[..., Policy]
+    case: Case, server: ScratchServer, snapshot_after: Callable[..., Catalog], policy_of: Callable[..., Policy]
 ) -> None:
     if server.binaries.major < int(case.one("server", "0")):
         pytest.skip(f"needs PostgreSQL {case.one('server')}")
-    catalog = snapshot_after(case.sql)
     today = case.one("today")
-    catalog = with_rows(catalog, case.all("rows"))
     policy = policy_of(case.policy, dt.date.fromisoformat(today) if today else None)
+    catalog = with_rows(snapshot_after(case.sql, policy), case.all("rows"))
     checks = {check.check: check for check in run_rules(catalog, policy)}
     assert {check.check: check.reason for check in checks.values() if check.status is CheckStatus.ERROR} == {}
     check = checks[case.slug]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.catalog import PlanNode
+from dbops.checks.catalog import ExpectedPlanNode, PlanNode
 from dbops.checks.expressions import Node, NotUnderstoodError, canonical, parse
 from dbops.checks.names import quote, unquote
 from dbops.checks.remediation import Fix, create_index, rebuild_index
@@ -93,7 +93,7 @@ def scanned_table(catalog: Catalog, node: PlanNode) -> Relation | None:
 
 
 def _each(catalog: Catalog) -> Iterator[tuple[PlanNode, Candidate]]:
-    for node in catalog.rows_if_readable(PlanNode):
+    for node in (*catalog.rows_if_readable(PlanNode), *catalog.rows_if_readable(ExpectedPlanNode)):
         table = scanned_table(catalog, node)
         if table is not None and is_selective(catalog, node) and (found := _candidate(catalog, table, node)):
             yield node, found

@@ -52,19 +52,34 @@ _PASSING = frozenset({"Limit", "Gather", "Gather Merge", "Sort", "Incremental So
 
 
 class Question(NamedTuple):
-    """A statement to explain: known by `key` in the answers, `parameters` many `$n` in it."""
+    """A statement to explain: known by `key` in the answers, `parameters` many `$n` in it.
+
+    Without `seq_scans` the planner reads a table from start to end only where it cannot do otherwise.
+    """
 
     key: str
     text: str
     parameters: int = 0
     search_path: str = "pg_catalog, pg_temp"
+    seq_scans: bool = True
+
+
+class Answer(NamedTuple):
+    """What came of a question: where the plan reads, or the `problem` with its SQLSTATE, if the server gave one."""
+
+    key: str
+    problem: str | None
+    state: str | None
+    nodes: tuple[PlanNode, ...]
 
 
 def explain_workload(session: Session, catalog: Catalog) -> tuple[tuple[Plan, ...], tuple[PlanNode, ...]] | ReadFailure:
     """Return the plans of the statements that take most time, or why there are none."""
     paths = {row.role: row.path for row in catalog.rows_if_readable(SearchPath)}
     questions = [
-        Question(one.statement.fingerprint, one.statement.text, one.statement.parameters, _search_path(paths, one.user))
+        Question(
+            one.statement.fingerprint, one.statement.text, one.statement.parameters, search_path_of(paths, one.user)
+        )
         for one in observed(catalog)
         if one.statement.is_explainable
     ][:MAX_PLANS]
@@ -73,32 +88,38 @@ def explain_workload(session: Session, catalog: Catalog) -> tuple[tuple[Plan, ..
     return explain(session, questions)
 
 
-def _search_path(paths: dict[str | None, str], user: str | None) -> str:
+def search_path_of(paths: dict[str | None, str], user: str | None) -> str:
+    """Return where the names in a statement of `user` are looked for."""
     path = paths.get(user, paths.get(None, _DEFAULT_PATH))
     return path.replace('"$user"', quote(user)) if user else path
 
 
 def explain(session: Session, questions: Sequence[Question]) -> tuple[tuple[Plan, ...], tuple[PlanNode, ...]]:
-    """Return what came of each question, in order, and where the plans read. Costs a round trip if there are any.
+    """Return what came of each question, in order, and where the plans read, as rows of the snapshot."""
+    answers = ask(session, questions)
+    plans = tuple(Plan(answer.key, answer.problem) for answer in answers)
+    return plans, tuple(node for answer in answers for node in answer.nodes)
+
+
+def ask(session: Session, questions: Sequence[Question]) -> tuple[Answer, ...]:
+    """Return what came of each question, in order. Costs a round trip if there are any.
 
     The caller sees to it that the session is no superuser's, and that the statements are ones that EXPLAIN only plans.
     """
-    plans: list[Plan] = []
-    nodes: list[PlanNode] = []
     units = [unit for i, question in enumerate(questions) for unit in _units(session.server_version, i, question)]
-    for number, result in enumerate(run_apart(session.connection, units) if units else ()):
-        if number % 2:  # the deallocation
-            continue
-        question = questions[number // 2]
-        found: list[PlanNode] = []
-        problem = _problem(result)
-        if problem is None:
-            plan = json.loads(result.get_value(0, 0) or b"[]")[0]["Plan"]
-            found = list(_nodes(question.key, plan, _Above()))
-            problem = None if found else _nothing_read(plan)
-        plans.append(Plan(question.key, problem))
-        nodes += found
-    return tuple(plans), tuple(nodes)
+    results = list(run_apart(session.connection, units) if units else ())
+    # Every other one is a deallocation.
+    return tuple(_answer(question, result) for question, result in zip(questions, results[::2], strict=True))
+
+
+def _answer(question: Question, result: PGresult) -> Answer:
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        state = result.error_field(pq.DiagnosticField.SQLSTATE)
+        message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"the statement was not run").decode()
+        return Answer(question.key, redact(message), state.decode() if state else None, ())
+    plan = json.loads(result.get_value(0, 0) or b"[]")[0]["Plan"]
+    found = tuple(_nodes(question.key, plan, _Above()))
+    return Answer(question.key, None if found else _nothing_read(plan), None, found)
 
 
 def _units(version: int, number: int, question: Question) -> Iterator[Sequence[str]]:
@@ -108,9 +129,11 @@ def _units(version: int, number: int, question: Question) -> Iterator[Sequence[s
     options = "format json, verbose"
     if version >= _GENERIC_PLAN_VERSION:
         options += ", generic_plan"
-    else:
+    elif question.parameters:
         # Without that option the executor prunes partitions by the NULLs below, and shows none.
         settings["enable_partition_pruning"] = "off"
+    if not question.seq_scans:
+        settings["enable_seqscan"] = "off"
     values = f"({', '.join(['null'] * question.parameters)})" if question.parameters else ""
     yield (
         f"select {', '.join(_set(setting, value) for setting, value in settings.items())}",
@@ -122,13 +145,6 @@ def _units(version: int, number: int, question: Question) -> Iterator[Sequence[s
 
 def _set(setting: str, value: str) -> str:
     return f"pg_catalog.set_config({literal(setting)}, {literal(value)}, true)"
-
-
-def _problem(result: PGresult) -> str | None:
-    if result.status == pq.ExecStatus.TUPLES_OK:
-        return None
-    message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"the statement was not run").decode()
-    return redact(message)
 
 
 def _nothing_read(plan: dict[str, Any]) -> str | None:

@@ -131,6 +131,11 @@ def normalise(text: str) -> Statement:
     return Statement(tuple(tokens), len(numbers))
 
 
+def highest_parameter(text: str) -> int:
+    """Return the number of the last parameter in a statement as it was typed, 0 where it has none."""
+    return max((int(token.text[1:]) for token in _tokens(text) if token.kind == "parameter"), default=0)
+
+
 def clipped(text: str, length: int = 300) -> str:
     """Return a statement as a finding quotes it, its end left out where it is long."""
     return text if len(text) <= length else text[: length - 2].rstrip() + " …"

@@ -25,6 +25,8 @@ from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFam
 from dbops.checks.catalog.rows.maintenance import TableUpkeep, TableWidths
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.queries import (
+    ExpectedPlan,
+    ExpectedPlanNode,
     LoggedStatement,
     Plan,
     PlanNode,
@@ -55,6 +57,8 @@ __all__ = [
     "DurabilityOverride",
     "DurabilitySettings",
     "EqualityFamilies",
+    "ExpectedPlan",
+    "ExpectedPlanNode",
     "Horizon",
     "Index",
     "IndexActivity",

@@ -131,3 +131,19 @@ class PlanNode(NamedTuple):
     rows: int
     sorted_by: tuple[str, ...]
     limited: bool
+
+
+@gathered("expected_plans")
+class ExpectedPlan(NamedTuple):
+    """How the server would carry out a declared query; `state` is the SQLSTATE of a `problem` that the server named."""
+
+    statement: str
+    problem: str | None
+    state: str | None
+
+
+@gathered("expected_plan_nodes")
+class ExpectedPlanNode(PlanNode):
+    """One place where the plan of a declared query reads a table or uses an index; the query's values are masked."""
+
+    __slots__ = ()
