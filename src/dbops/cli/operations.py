@@ -72,15 +72,14 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     from dbops.drill.schema import drill_schema
 
     depth = settings.drill.depth
-    if depth == "pitr":
-        message = "this version drills to the depths schema and restore, not pitr"
-        raise UsageError(message, hint=f"change drill.depth ({settings.origin('drill.depth')})")
     if depth == "schema":
         drill_schema(target, run, options=options, progress=progress)
         return
     identity = _identify(target, run)
     store = _store(settings.backup_dir)
-    if depth is None and (store is None or not _has_backup(store, identity)):
+    # A directory that somebody named and that is not there is a mount that failed, not a reason to look less closely.
+    named = settings.origin("backup_dir") != "default"
+    if depth is None and not (store is None and named) and (store is None or not _has_backup(store, identity)):
         run.note(f"depth schema, since there is no backup of this database in {settings.backup_dir}")
         drill_schema(target, run, options=options, progress=progress)
         return
@@ -113,9 +112,16 @@ def _has_backup(store: LocalStore, identity: TargetInfo) -> bool:
 
 
 def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: float | None) -> DrillOptions:
-    """Return how to drill, by the settings."""
+    """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
     from dbops.drill.options import DrillOptions
 
+    if settings.drill.depth == "pitr":
+        message = "this version drills to the depths schema and restore, not pitr"
+        raise UsageError(message, hint=f"change drill.depth ({settings.origin('drill.depth')})")
+    if settings.drill.probe:
+        # A probe that is declared and not run would look as if it had passed.
+        message = f"this version does not run probes, and drill.probe asks for them ({settings.origin('drill.probe')})"
+        raise UsageError(message, hint="leave them out")
     objectives = settings.objectives
     allowances = {name: value for name, value in objectives.allowances if value is not None}
     options = DrillOptions(
@@ -132,9 +138,11 @@ def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: f
 def suite_steps(
     settings: Settings, target: Target, options: DrillOptions, progress: Progress
 ) -> tuple[SuiteStep, SuiteStep]:
-    """Return the drill and the audit as parts of a suite, in that order."""
+    """Return the drill and the audit as parts of a suite, in that order; UsageError where the audit could not start."""
+    from dbops.checks.runner import selected_rules
     from dbops.suite import SuiteStep
 
+    selected_rules(audit_policy(settings))  # a misspelt rule is told at once, not after the whole drill
     return (
         SuiteStep("drill", "backup-drill", lambda part: drill_into(part, settings, target, options, progress)),
         SuiteStep("audit", "index-audit", lambda part: audit_into(part, settings, target, deadline=options.deadline)),
