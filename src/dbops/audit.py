@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.checks.catalog.read import read_catalog
+from dbops.checks.catalog.read import read_catalog, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import changes_since, findings_of, previous_audit
 from dbops.checks.names import qualified
@@ -18,7 +18,7 @@ from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
 from dbops.checks.runner import needed_reads, run_rules, selected_rules
 from dbops.checks.slow_log import read_slow_log
-from dbops.checks.surroundings import with_surroundings
+from dbops.checks.surroundings import looking_around, with_surroundings
 from dbops.connection.session import read_only
 from dbops.evidence.history import previous_reports
 from dbops.model import TargetInfo, rfc3339, utc_now
@@ -61,7 +61,11 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     chosen = selected_rules(policy) if save_to is None else (*selected_rules(policy), *rules().values())
     wanted = needed_reads(chosen)
     logged = _logged(slow_log, run) if slow_log else None
-    with run.step("catalog"), read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session:
+    with (
+        looking_around(around, wanted),
+        run.step("catalog"),
+        read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session,
+    ):
         run.target = session.info()
         catalog = read_catalog(session, wanted, logged=logged)
     if around:
@@ -109,7 +113,7 @@ def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
 
 def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> tuple[Check, ...]:
     """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them."""
-    with run.step("rules"):
+    with run.step("rules"), without_cycle_collection():
         checks = run_rules(catalog, policy)
         run.add_checks(*checks)
     if catalog.server.is_superuser:

@@ -6,6 +6,8 @@ Nothing here can end an audit; what cannot be told makes its rule a skip that sa
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from dbops.model import Verdict
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog
@@ -36,6 +38,28 @@ class Surroundings:
     environ: Mapping[str, str]
     log_dir: Path
     client_bindir: Path | None = None
+
+
+@contextlib.contextmanager
+def looking_around(around: Surroundings | None, wanted: Collection[type[tuple[object, ...]]]) -> Iterator[None]:
+    """Look for programs while the body waits for a server: each is asked its version, and the answers are kept.
+
+    What goes wrong is told when `with_surroundings` asks for them.
+    """
+    if around is None or ClientPrograms not in wanted:
+        yield
+        return
+
+    def look() -> None:
+        with contextlib.suppress(Exception):
+            find_client(0, environ=around.environ, bindir=around.client_bindir)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield
+    finally:
+        looking.join()
 
 
 def with_surroundings(

