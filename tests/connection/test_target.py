@@ -363,3 +363,31 @@ def test_a_pgpass_of_the_user_works_for_sessions_and_programs(guarded: ScratchSe
         assert session.fetch_all("select current_user::text") == [("bob",)]
     assert password not in redact(f"once used, libpq's find is known: {password}")
     assert answer_of_psql(target, guarded, tmp_path, {}) == "bob"
+
+
+@pytest.fixture
+def closed_home(tmp_path: Path) -> Iterator[Path]:
+    """A home with a passfile and services that this process may not enter, as under sudo or in a container."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text("*:*:*:*:x\n")
+    (home / ".pg_service.conf").write_text("[erp]\nhost=db.example\n")
+    home.chmod(0)
+    if as_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    yield home
+    if as_root:
+        os.seteuid(0)
+    home.chmod(0o700)
+
+
+def test_what_lies_in_a_home_that_may_not_be_entered_counts_as_absent(closed_home: Path) -> None:
+    assert "passfile" not in named("postgresql://db.example/erp", HOME=str(closed_home)).parameters
+    with pytest.raises(UsageError, match="there is no service 'erp'") as caught:
+        named(service="erp", HOME=str(closed_home))
+    assert UsageError is type(caught.value)
+
+
+def test_a_service_file_that_was_named_and_may_not_be_read_is_an_error(closed_home: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        named(service="erp", PGSERVICEFILE=str(closed_home / ".pg_service.conf"))

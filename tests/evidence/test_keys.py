@@ -207,3 +207,20 @@ def test_without_a_trusted_key_nothing_is_authentic(logs: Path, key_path: Path) 
     verification = examine(logs, Question())
     assert authentic(verification) == "AUTHENTIC: no (UNAUTHENTICATED: no trusted key was given (--trust))"
     assert verification.exit_code == 4
+
+
+def test_a_configuration_directory_that_may_not_be_entered_holds_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(closed))
+    as_root = os.geteuid() == 0
+    if as_root:
+        os.seteuid(65534)
+    try:
+        assert keys.find_signer(None, tmp_path / "logs") is None
+    finally:
+        if as_root:
+            os.seteuid(0)
+        closed.chmod(0o700)

@@ -25,7 +25,7 @@ def read_service(name: str, *, environ: Mapping[str, str], origin: str) -> tuple
     """
     tried = list(_candidates(environ))
     for path in tried:
-        found = _section(path, name)
+        found = None if _out_of_reach(path, environ) else _section(path, name)
         if found is not None:
             values = {key: value for key, (value, _) in found.items()}
             return values, {key: f"service {name} ({path}:{line})" for key, (_, line) in found.items()}
@@ -44,6 +44,19 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     directories = (environ["PGSYSCONFDIR"],) if environ.get("PGSYSCONFDIR") else _SYSTEM_DIRECTORIES
     for directory in directories:
         yield Path(directory, "pg_service.conf")
+
+
+def _out_of_reach(path: Path, environ: Mapping[str, str]) -> bool:
+    """Tell whether a file that nobody named lies where this user may not look: to libpq too there is none then."""
+    if str(path) == environ.get("PGSERVICEFILE"):
+        return False
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _section(path: Path, name: str) -> dict[str, tuple[str, int]] | None:

@@ -243,12 +243,20 @@ def _complete(found: dict[str, tuple[str, str]], environ: Mapping[str, str]) -> 
     found.setdefault("dbname", (found["user"][0], "default"))
     if "passfile" not in found and environ.get("HOME"):
         usual = Path(environ["HOME"], ".pgpass")
-        if usual.is_file():
+        if _is_file(usual):
             found["passfile"] = (str(usual), "default")
     return Target.from_parameters(
         {key: value for key, (value, _) in found.items()},
         origins={key: where for key, (_, where) in found.items()},
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is a file that may be looked at; in a home that this user may not enter there is none."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def _socket_directory(port: str) -> str:

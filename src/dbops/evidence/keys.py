@@ -180,10 +180,18 @@ def find_signer(configured: Path | None, log_dir: Path) -> Signer | None:
     ConfigurationError for a key that cannot be used, or that lies where the evidence does.
     """
     path = configured or default_key_path()
-    if configured is None and not path.exists():
+    if configured is None and not _is_there(path):
         return None
     refuse_below(log_dir, path)
     return load_signer(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a key nobody asked for; in a home that this user may not enter there is none."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def refuse_below(log_dir: Path, key_path: Path) -> None:
