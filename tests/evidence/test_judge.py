@@ -85,8 +85,19 @@ CASES = {
     ),
     "a failed check without findings fails": ({"checks": check(CheckStatus.FAIL)}, None, FAIL, 1),
     "a check that errored is inconclusive": ({"checks": check(CheckStatus.ERROR)}, None, UNSURE, 3),
-    "a skip passes": ({"checks": check(CheckStatus.SKIP)}, None, PASS, 0),
-    "a skip under strict is inconclusive": ({"checks": check(CheckStatus.SKIP), "strict": True}, None, UNSURE, 3),
+    "a skip beside a check that passes passes": (
+        {"checks": check(CheckStatus.SKIP) + check(CheckStatus.PASS)},
+        None,
+        PASS,
+        0,
+    ),
+    "nothing but skips is inconclusive": ({"checks": check(CheckStatus.SKIP) * 2}, None, UNSURE, 3),
+    "a skip under strict is inconclusive": (
+        {"checks": check(CheckStatus.SKIP) + check(CheckStatus.PASS), "strict": True},
+        None,
+        UNSURE,
+        3,
+    ),
     "a missed objective fails": ({"objectives": objective(ObjectiveStatus.MISSED)}, None, FAIL, 1),
     "an objective not measured passes": ({"objectives": objective(ObjectiveStatus.NOT_MEASURED)}, None, PASS, 0),
     "an objective not measured under strict is inconclusive": (

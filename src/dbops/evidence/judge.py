@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _CODE_OF = {Verdict.PASS: ExitCode.PASS, Verdict.FAIL: ExitCode.FAIL, Verdict.INCONCLUSIVE: ExitCode.UNABLE}
 
+_ANSWERS = frozenset({CheckStatus.PASS, CheckStatus.FAIL})
+
 
 def judge(report: Report, error: BaseException | None = None) -> Report:
     """Return `report` with its verdict and exit code; what they were before does not count.
@@ -95,6 +97,8 @@ def check_fails(check: Check, fail_on: Severity) -> bool:
 def _reasons_for_doubt(report: Report, error: BaseException | None) -> Iterator[bool]:
     yield error is not None or report.problem is not None
     yield from (check.status is CheckStatus.ERROR for check in report.checks)
+    # Where nothing was looked at, nothing was found: that is no answer.
+    yield bool(report.checks) and all(check.status not in _ANSWERS for check in report.checks)
     if report.strict:
         yield from (check.status is CheckStatus.SKIP for check in report.checks)
         yield from (objective.status is ObjectiveStatus.NOT_MEASURED for objective in report.objectives)
