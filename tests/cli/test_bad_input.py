@@ -192,9 +192,19 @@ def test_the_time_limit_ends_a_server_that_never_answers(dbops: Dbops, silent_po
     assert (3, 3) == (answered.code, answered.report["exitCode"])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.fixture
+def heard_by_children() -> Iterator[None]:
+    """Let SIGHUP reach children even where the tests run under nohup: what is ignored is inherited, a handler not."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)]
+)
 def test_a_signal_ends_a_run_with_its_report_and_nothing_left_behind(
-    bare_environment: Path, silent_port: int, number: signal.Signals, code: int
+    bare_environment: Path, silent_port: int, heard_by_children: None, number: signal.Signals, code: int
 ) -> None:
     url = f"postgresql://me@127.0.0.1:{silent_port}/erp"
     with subprocess.Popen(

@@ -74,3 +74,13 @@ def test_a_run_whose_signal_somebody_swallowed_does_not_pass(tmp_path: Path) -> 
     with stoppable(), pytest.raises(StoppedError) as raised, Run.start("audit", tmp_path / "logs", "index-audit"):
         swallow_a_signal()
     assert (143, "inconclusive") == (raised.value.report.exit_code, raised.value.report.verdict)
+
+
+def test_under_nohup_a_run_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.SIG_IGN == signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

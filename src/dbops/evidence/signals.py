@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an exception in the main thread, once; the second one ends the process on the spot.
+"""A signal to stop as an exception in the main thread, once; the second one ends the process on the spot.
 
 Installed by the boundary around a whole command, so that `finally` blocks take down servers and children and the run is
 recorded as aborted. While a record is being written the signal waits. A time limit is an alarm of the same kind. The
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_CAUGHT = (signal.SIGINT, signal.SIGTERM)
+# A terminal that closes sends SIGHUP, Ctrl-\ SIGQUIT: servers and children have to go down with those as well.
+_CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class _Stopper:
@@ -61,12 +62,15 @@ class _Stopper:
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM inside into StoppedError; does nothing outside the main thread."""
+    """Turn the first signal of `_CAUGHT` inside into StoppedError; does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     stopper = _Stopper()
-    before = {number: signal.signal(number, stopper) for number in _CAUGHT}
+    # Under nohup a run is meant to outlive its terminal.
+    deaf = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()
+    heard = [number for number in _CAUGHT if number not in deaf]
+    before = {number: signal.signal(number, stopper) for number in heard}
     try:
         yield
     finally:
