@@ -31,14 +31,14 @@
 -- rows: durability_settings [[true, true, false, false, false, "on", 200, "replica", "on", "off", "", "unset", 60, -1, false]]
 -- rows: wal_senders [["walreceiver", "streaming"]]
 
--- case: off, and a role that is not shown who reads the log
+-- case: off, and two that are sent the log to a role that is not shown more
 -- finds: archive_mode
--- says: a member of pg_monitor is shown
+-- says: 2 standbys have the log as well
 -- severity: warning
 -- policy: [objectives]
 -- policy: rpo = "15m"
 -- rows: durability_settings [[true, true, false, false, false, "on", 200, "replica", "on", "off", "", "unset", 60, -1, false]]
--- rows: wal_senders [[null, null]]
+-- rows: wal_senders [["", null], ["berlin", null]]
 
 -- case: on, without a command
 -- finds: archive_command

@@ -66,9 +66,9 @@ class ArchiveBacklog(NamedTuple):
 
 @read("wal_senders")
 class WalSender(NamedTuple):
-    """Somebody who is being sent the log, logical decoding apart; None where the role is not shown it."""
+    """Somebody who is being sent the log, logical decoding apart; `state` is None where the role is not shown it."""
 
-    application: str | None
+    application: str
     state: str | None
 
 

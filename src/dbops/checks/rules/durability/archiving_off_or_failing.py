@@ -30,7 +30,8 @@ away, as in CI, ignores this rule.
 
 Whether what was archived can be restored: that takes a drill. Whether a command that reports success has stored
 anything. Hosted services that keep the log by other means, Aurora apart; accept the finding there with a waiver that
-says so. Segments that wait, and who streams the log, are shown to members of pg_monitor alone.
+says so. Segments that wait are shown to members of pg_monitor alone. A program that streams the log under another name
+than its own counts as a standby.
 """
 
 from __future__ import annotations
@@ -208,8 +209,8 @@ def _rpo(policy: Policy) -> str:
 
 def _programs(catalog: Catalog) -> list[str]:
     """Return the programs that archive the log by streaming it."""
-    named = [row.application for row in catalog.rows_if_readable(WalSender) if row.application]
-    return [name for name in named if _ARCHIVING_PROGRAM.search(name)]
+    names = [row.application for row in catalog.rows_if_readable(WalSender)]
+    return [name for name in names if _ARCHIVING_PROGRAM.search(name)]
 
 
 def _others(catalog: Catalog) -> int:
@@ -223,8 +224,6 @@ def _copies(catalog: Catalog) -> str:
         return f"; {', '.join(programs)} receives the log as well"
     if not (count := _others(catalog)):
         return ""
-    if all(row.application is None for row in catalog.rows_if_readable(WalSender)):
-        return "; somebody is sent the log as it is written: a member of pg_monitor is shown whether that is an archive"
     standbys = "a standby has" if count == 1 else f"{count} standbys have"
     return f"; {standbys} the log as well, which helps when this server is lost, and not when rows are deleted"
 
