@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?=
 
-.PHONY: demo test lint docs bench bench-audit lock clean
+.PHONY: demo test lint docs bench bench-audit bench-backup lock clean
 
 demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
 	$(BIN)/dbops demo
@@ -28,6 +28,9 @@ bench: $(READY)  ## benchmarks print ratios, measured side by side in one run
 
 bench-audit: $(READY)  ## the audit alone; SIZES=1000,10000,50000 ROUNDS=5 PEER_SQL=other.sql
 	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_audit_cost.py
+
+bench-backup: $(READY)  ## the backup alone; SIZE_MIB=1024 ROUNDS=3
+	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_backup_cost.py
 
 lock: $(READY)  ## refresh the pins; no index address is written
 	$(BIN)/python -m pip install --quiet uv

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
     RunSql = Callable[[Target, str], list[tuple[Any, ...]]]
 

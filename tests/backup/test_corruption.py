@@ -18,14 +18,15 @@ from dbops.connection.binaries import find_client
 from dbops.errors import UsageError
 from dbops.evidence.run import Run
 from dbops.model import Verdict
-from dbops.storage.local import CHECKSUMS, DUMP, INVENTORY, LISTING, MANIFEST, ROLES, LocalStore
+from dbops.storage.local import LocalStore
+from dbops.storage.stored import CHECKSUMS, DUMP, INVENTORY, LISTING, MANIFEST, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import StoredBackup
+    from dbops.storage.stored import StoredBackup
 
 CONTENT = """
 create table customers (id int primary key, name text not null, note text);

@@ -26,14 +26,15 @@ from dbops.errors import (
 from dbops.evidence.run import Run
 from dbops.files import locked
 from dbops.model import BackupManifest, Verdict
-from dbops.storage.local import LocalStore, database_key, verify_hashes
+from dbops.storage.local import LocalStore
+from dbops.storage.stored import database_key, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import StoredBackup
+    from dbops.storage.stored import StoredBackup
 
 
 def _visible(store: LocalStore) -> list[str]:

@@ -15,14 +15,15 @@ import pytest
 
 from dbops.backup.options import BackupOptions
 from dbops.errors import ProgramFailedError
-from dbops.storage.local import MANIFEST, verify_hashes
+from dbops.storage.stored import MANIFEST, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 PATIENCE = 20.0
 

@@ -17,12 +17,13 @@ from dbops.files import locked
 from dbops.model import BackupArtifact, BackupFile, BackupManifest, SourceInfo, Verdict
 from dbops.storage.attested import Attestation, Kind, Standing, attest, attestations, standings
 from dbops.storage.holds import Hold, held, hold, release
-from dbops.storage.local import LocalStore, StoredBackup, database_key
+from dbops.storage.stored import StoredBackup, database_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dbops.connection.target import Target
+    from dbops.storage.local import LocalStore
 
 NOW = dt.datetime(2026, 6, 30, 12, tzinfo=dt.UTC)
 

@@ -11,14 +11,15 @@ import pytest
 
 from dbops.connection.binaries import find_client
 from dbops.errors import DamageError, ExitCode
-from dbops.storage.local import database_key, verify_hashes
+from dbops.storage.stored import database_key, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 
 @pytest.mark.parametrize("database", ["erp", "../../etc", 'a"b\nc', "-x", "UPPER", "ü" * 31, "", ".", "a/b"])

@@ -147,3 +147,23 @@ def test_a_backup_applies_the_retention_once_it_is_published(made: Any, dbops: D
     (bare_environment / "dbops.toml").write_text("[backup]\nkeep_min = 1\nkeep_last = 2\n")
     ids = [made(), made(), made()]
     assert ids[:0:-1] == [line.split()[0] for line in dbops("backup", "list").out.splitlines()[2:]]
+
+
+def test_a_backup_that_is_to_be_encrypted_is_never_made_in_the_clear(
+    dbops: Dbops, url_of: Callable[..., str], database: Target, bare_environment: Path
+) -> None:
+    (bare_environment / "dbops.toml").write_text('[backup]\nrecipients = ["age1qqqqqqqq"]\n')
+    answered = dbops("backup", "--database-url", url_of(database))
+    assert 2 == answered.code
+    assert "does not encrypt backups" in answered.err
+    assert not (bare_environment / "backups").exists()
+
+
+def test_the_form_of_a_dump_is_configured(
+    dbops: Dbops, url_of: Callable[..., str], database: Target, bare_environment: Path
+) -> None:
+    (bare_environment / "dbops.toml").write_text('[backup]\nformat = "directory"\njobs = 2\n')
+    assert 0 == dbops("backup", "--database-url", url_of(database)).code
+    [directory] = (bare_environment / "backups").glob("*.dumpdir")
+    assert directory.is_dir()
+    assert 0 == dbops("backup", "verify").code

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from dbops.connection.target import Target
     from dbops.model import Report
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 _NASTY = Path(__file__).with_name("nasty.sql")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dbops.connection.target import Target
     from dbops.model import Report
-    from dbops.storage.local import StoredBackup
+    from dbops.storage.stored import StoredBackup
 
 _HOSTILE = Path(__file__).with_name("hostile.sql")
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.connection.target import Target
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
     BackUp = Callable[..., StoredBackup]
     Drill = Callable[..., Report]

@@ -16,7 +16,8 @@ import pytest
 
 from dbops.errors import DbopsError
 from dbops.model import BackupArtifact, BackupFile, BackupManifest, SourceInfo
-from dbops.storage.local import DUMP, LISTING, ROLES, LocalStore, database_key, verify_hashes
+from dbops.storage.local import LocalStore
+from dbops.storage.stored import DUMP, LISTING, ROLES, database_key, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def commit(directory: Path) -> None:
         partials = {suffix: store.reserve(NAME, suffix) for suffix in PARTS}
         for suffix, path in partials.items():
             store.fill(path, PARTS[suffix])
-        files = {suffix: store.seal(NAME, suffix, path) for suffix, path in partials.items()}
+        files = {suffix: store.seal(NAME, suffix, path)[0] for suffix, path in partials.items()}
         store.publish(NAME, manifest(files), partials)
     except BaseException:
         store.discard(NAME)

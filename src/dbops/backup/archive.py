@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dbops.connection.process import Completed, run
 from dbops.errors import ProgramFailedError
@@ -36,6 +36,37 @@ _SPEAKER = re.compile(r"^pg_\w+: ")
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a dump is to look like; several `jobs` take a directory."""
+
+    format: Literal["custom", "directory"] = "custom"
+    codec: Literal["gzip", "zstd", "lz4", "none"] = "gzip"
+    jobs: int = 1
+
+    def arguments(self, major: int) -> list[str]:
+        """Return it as arguments of pg_dump of that major version."""
+        words = [f"--format={self.format}"]
+        if self.jobs > 1:
+            words.append(f"--jobs={self.jobs}")
+        if self.codec == "none":
+            words.append("--compress=0")
+        elif self.codec != "gzip":
+            words.append(f"--compress={self.codec}")
+        elif major >= 16:
+            words.append("--compress=gzip")
+        return words
+
+    def missing(self, binaries: Binaries) -> str | None:
+        """Return why these programs cannot write it, None where they can."""
+        if self.codec in {"gzip", "none"}:
+            return None
+        if binaries.major < 16:
+            return f"pg_dump {binaries.major} knows no {self.codec}: that came with 16"
+        built = binaries.capabilities.zstd if self.codec == "zstd" else binaries.capabilities.lz4
+        return None if built is not False else f"pg_dump in {binaries.directory} was built without {self.codec}"
+
+
+@dataclass(frozen=True, slots=True)
 class Archiver:
     """Client programs with what every call of them needs: a private directory for output, and a deadline for all."""
 
@@ -50,12 +81,14 @@ class Archiver:
         *,
         snapshot: str | None = None,
         lock_wait_seconds: float,
+        form: Form | None = None,
         extra: tuple[str, ...] = (),
         on_tick: Callable[[], None] | None = None,
     ) -> Completed:
-        """Write a custom-format dump of `target` to `archive`, which exists already; the caller judges how it ended."""
+        """Write a dump of `target` to `archive`, which exists already (a directory: empty); the caller judges it."""
         arguments = [
-            "--format=custom", "--no-password", f"--lock-wait-timeout={round(lock_wait_seconds * 1000)}",
+            *(form or Form()).arguments(self.binaries.major), "--no-password",
+            f"--lock-wait-timeout={round(lock_wait_seconds * 1000)}",
             f"--file={archive}", *extra,
         ]  # fmt: skip
         if snapshot:

@@ -9,6 +9,8 @@ is left under a final name. What this does not do: restore it (a drill does), or
 from __future__ import annotations
 
 import contextlib
+import re
+import time
 from typing import TYPE_CHECKING
 
 from dbops.backup.archive import Archiver
@@ -18,10 +20,12 @@ from dbops.backup.telemetry import telling
 from dbops.connection.deadline import Deadline
 from dbops.connection.session import read_only
 from dbops.connection.workspace import workspace
-from dbops.errors import LockedError
-from dbops.storage.local import database_key
+from dbops.errors import ConnectionFailedError, LockedError
+from dbops.storage.stored import database_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dbops.backup.options import BackupOptions
     from dbops.connection.session import Session
     from dbops.connection.target import Target
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from dbops.model import BackupManifest, Progress
     from dbops.storage.local import LocalStore
 
+# What a server says that starts, restarts, or has no room just now.
+_SOON_READY = re.compile("still starting up|shutting down|starting up|too many|no more connections|recovery mode")
 # One number for all databases: an advisory lock belongs to the database it is taken in. The bytes spell "dbopsbkp".
 ADVISORY_LOCK = int.from_bytes(b"dbopsbkp", "big")
 
@@ -48,15 +54,7 @@ def create_backup(
         line = stack.enter_context(telling(report_path, run))
         line.database = target.database
         directory = stack.enter_context(workspace())
-        session = stack.enter_context(
-            read_only(
-                target,
-                statement_timeout=None,
-                lock_timeout=options.lock_wait,
-                idle_timeout=None,
-                deadline=deadline.left(),
-            )
-        )
+        session = stack.enter_context(_opened(target, options, deadline))
         _lift_transaction_timeout(session)
         with timed(run, line, "preflight"):
             run.target = session.info()
@@ -85,6 +83,33 @@ def create_backup(
             store.discard(making.name)
             raise
         return line.manifest
+
+
+@contextlib.contextmanager
+def _opened(target: Target, options: BackupOptions, deadline: Deadline) -> Iterator[Session]:
+    """Open the session whose snapshot is dumped; a server that will be ready soon is waited for.
+
+    This is the only thing that is tried again: nothing has been done yet. A dump that failed is a failure to report.
+    """
+    for left in reversed(range(options.attempts)):
+        with contextlib.ExitStack() as stack:
+            try:
+                session = stack.enter_context(
+                    read_only(
+                        target,
+                        statement_timeout=None,
+                        lock_timeout=options.lock_wait,
+                        idle_timeout=None,
+                        deadline=deadline.left(),
+                    )
+                )
+            except ConnectionFailedError as error:
+                if not left or not _SOON_READY.search(error.message):
+                    raise
+                time.sleep(options.pause)
+                continue
+            yield session
+            return
 
 
 def _lift_transaction_timeout(session: Session) -> None:

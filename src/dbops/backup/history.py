@@ -13,7 +13,8 @@ from dbops.storage.attested import Standing, attestations, standings
 from dbops.storage.holds import held
 
 if TYPE_CHECKING:
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 
 @dataclass(frozen=True, slots=True)

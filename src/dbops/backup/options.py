@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dbops.backup.archive import Form
 from dbops.backup.digests import DigestMode
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class BackupOptions:
     table may be locked by somebody else. `bindir` names the client programs, `environ` is where else they are looked
     for. `report_path` is where the telemetry goes, by default `backup-report.jsonl` in the store. Files without a
     manifest are swept when older than `orphan_age`. `digest` is how much of the rows is read into digests.
+    `form` is what the dump looks like. A dump that has not grown for `stall` seconds is given up. A server that is
+    about to be ready is asked `attempts` times, `pause` seconds apart, before anything is done.
     """
 
     bindir: Path | None = None
@@ -30,3 +33,7 @@ class BackupOptions:
     report_path: Path | None = None
     orphan_age: float = 3600.0
     digest: DigestMode = DigestMode.AUTO
+    form: Form = field(default_factory=Form)
+    stall: float | None = 1800.0
+    attempts: int = 3
+    pause: float = 2.0

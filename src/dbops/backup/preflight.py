@@ -73,6 +73,10 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
         )
     except ProgramMissingError as error:
         problems.append(Problem(error.message, error.hint or ""))
+    if binaries and (lacking := options.form.missing(binaries)):
+        problems.append(Problem(lacking, 'set codec = "gzip" in [backup], or name other programs with --client-bindir'))
+    if options.form.jobs > 1 and options.form.format != "directory":
+        problems.append(Problem("several jobs take the directory format", 'set format = "directory" in [backup]'))
     if problems or binaries is None:
         raise _all_at_once(session, problems)
     return Ready(facts, tables, binaries, last, _next_bucket(before))

@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Self
 from dbops.errors import UnavailableError
 from dbops.storage.attested import Standing, attestations, standings
 from dbops.storage.holds import held
-from dbops.storage.local import database_key
+from dbops.storage.stored import database_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dbops.evidence.run import Run
     from dbops.settings import BackupTable
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 # Clocks of machines that share a store may differ by this much.
 _CLOCKS_DIFFER = dt.timedelta(minutes=5)

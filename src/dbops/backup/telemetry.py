@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dbops.backup.verify import Looked
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest
-    from dbops.storage.local import StoredBackup
+    from dbops.storage.stored import StoredBackup
 
 SCHEMA = "dbops/backup-report/v1"
 
@@ -89,12 +89,14 @@ def _ended(line: Line, run: Run, started: float, error: BaseException | None) ->
 
 
 def _published(manifest: BackupManifest | None) -> dict[str, Any]:
-    dump = manifest.artifact.files[0] if manifest else None
+    files = manifest.artifact.files if manifest else ()
+    # A directory has a digest for each file: they are in the manifest, and in the file of checksums.
+    alone = files[0].sha256 if len(files) == 1 else None
     return {
         "snapshotAt": rfc3339(manifest.snapshot_at) if manifest else None,
-        "file": dump.path if dump else None,
-        "bytes": dump.bytes if dump else None,
-        "sha256": dump.sha256 if dump else None,
+        "file": files[0].path.partition("/")[0] if files else None,
+        "bytes": sum(one.bytes for one in files) if manifest else None,
+        "sha256": alone,
         "tables": len(manifest.tables) if manifest else None,
         "rows": sum(table.rows or 0 for table in manifest.tables) if manifest else None,
     }

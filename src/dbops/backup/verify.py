@@ -19,7 +19,7 @@ from dbops.connection.workspace import workspace
 from dbops.errors import DamageError, DbopsError, ProgramFailedError, UnavailableError
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity, Verdict
 from dbops.storage.attested import Attestation, Kind, attest
-from dbops.storage.local import StoredBackup, Unusable, verify_hashes
+from dbops.storage.stored import StoredBackup, Unusable, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

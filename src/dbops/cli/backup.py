@@ -58,6 +58,7 @@ def backup(options: BackupOptions) -> Outcome:
     manifest last.
     """
     from dbops.backup import options as making
+    from dbops.backup.archive import Form
     from dbops.backup.create import create_backup
     from dbops.backup.digests import DigestMode
     from dbops.cli.running import recorded, settings_of, time_limit_of
@@ -65,19 +66,27 @@ def backup(options: BackupOptions) -> Outcome:
     from dbops.storage.local import LocalStore
 
     settings = settings_of(options)
+    if settings.backup.recipients:
+        # Never a backup in the clear where somebody has asked for an encrypted one.
+        raise UsageError(
+            "this version does not encrypt backups, and backup.recipients asks for it"
+            f" ({settings.origin('backup.recipients')})",
+            hint="leave it out and keep the backup directory on an encrypted disk",
+        )
     target = target_of(settings)
     how = making.BackupOptions(
         bindir=options.client_bindir,
         environ=settings.environment,
         report_path=options.report_path,
         digest=DigestMode(settings.drill.digest),
+        form=Form(settings.backup.format, settings.backup.codec, settings.backup.jobs),
     )
     if limit := time_limit_of(options):
         how = replace(how, deadline=limit)
     with recorded(options, settings, "backup", "backup") as (run, progress):
         store = LocalStore.open(settings.backup_dir)
         manifest = create_backup(target, store, run, options=how, progress=progress)
-        run.note(f"published as {store.directory / manifest.artifact.files[0].path}")
+        run.note(f"published as {store.directory / manifest.artifact.files[0].path.partition('/')[0]}")
         _prune_after(manifest, store, settings, run)
     return Outcome(run.report, run.report_path)
 
@@ -234,7 +243,8 @@ def hold(options: BackupHoldOptions) -> Outcome:
     """Keep a backup from every retention, with the reason; without --reason, give it back."""
     from dbops.cli.running import recorded, settings_of
     from dbops.storage import holds
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
     settings = settings_of(options)
     with recorded(options, settings, "backup hold", "backup") as (run, _):

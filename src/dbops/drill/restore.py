@@ -38,7 +38,7 @@ from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
 from dbops.secrets import redact
 from dbops.storage.attested import Attestation, Kind, attest
-from dbops.storage.local import verify_hashes
+from dbops.storage.stored import verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from dbops.drill.rehearsal import Rehearsed
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Check, Progress, TargetInfo
-    from dbops.storage.local import LocalStore, StoredBackup
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
 
 _MIB = 1 << 20
 # Where a manifest does not say how large its database was: a dump is rarely a tenth of it.

@@ -15,7 +15,7 @@ from dbops.drill.passes import Stopwatch
 from dbops.drill.rehearsal import Rehearsal
 from dbops.drill.restore import inventory_of, plan_of
 from dbops.model import Verdict
-from dbops.storage.local import StoredBackup, verify_hashes
+from dbops.storage.stored import StoredBackup, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dbops.drill.options import DrillOptions
     from dbops.evidence.run import Run
     from dbops.model import Progress
-    from dbops.storage.local import Unusable
+    from dbops.storage.stored import Unusable
 
 
 def rebuild_stored_schemas(

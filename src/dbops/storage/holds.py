@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from dbops.errors import UnavailableError
 from dbops.files import sync_directory, write_atomically
 from dbops.model import Document, Timestamp
-from dbops.storage.local import HOLD
+from dbops.storage.stored import HOLD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dbops.storage.local import StoredBackup
+    from dbops.storage.stored import StoredBackup
 
 SCHEMA: Literal["dbops/backup-hold/v1"] = "dbops/backup-hold/v1"
 _UNREADABLE = "for a reason that cannot be read"

@@ -16,93 +16,37 @@ What this does not do: know what is inside a dump, or decide what may be removed
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
+import shutil
 import time
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Self
 
-from pydantic import ValidationError
-
 from dbops.errors import DamageError, UnavailableError, UsageError
 from dbops.files import locked, secure_directory, sha256_of, sync_directory, write_atomically
 from dbops.model import BackupFile, BackupManifest
+from dbops.storage.stored import (
+    CHECKSUMS,
+    DUMP_DIRECTORY,
+    FILE,
+    MANIFEST,
+    SUFFIXES,
+    StoredBackup,
+    Unusable,
+    checksum_lines,
+    database_key,
+    described,
+    missing_of,
+    read_stored,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    import re
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
-
-DUMP = ".dump"
-LISTING = ".list"
-ROLES = ".roles.json"
-INVENTORY = ".inventory.jsonl"
-CHECKSUMS = ".sha256"
-MANIFEST = ".manifest.json"
-HOLD = ".hold.json"
-
-_SUFFIXES = (DUMP, LISTING, ROLES, INVENTORY, CHECKSUMS, MANIFEST, HOLD)
-_NAME = r"(?P<key>[a-z0-9_-]+-[0-9a-f]{8})-(?P<run>\d{8}T\d{6}Z-[0-9a-f]{6,})"
-_ENDS = rf"(?P<suffix>{'|'.join(map(re.escape, _SUFFIXES))})"
-# Under a final name, or one of the names a file has before it gets there.
-_FILE = re.compile(rf"\.?{_NAME}{_ENDS}(?:\.partial|\.[0-9a-f]{{8}}\.tmp)?", re.ASCII)
-
-
-def database_key(system_identifier: str, database: str) -> str:
-    """Return the part of a name that all backups of one database share: readable, safe, and never two databases'."""
-    readable = re.sub(r"[^a-z0-9_]+", "-", database.lower()).strip("-")[:32] or "database"
-    identity = hashlib.sha256(f"{system_identifier}\0{database}".encode()).hexdigest()[:8]
-    return f"{readable}-{identity}"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBackup:
-    """A published backup: its manifest, and where the manifest lies."""
-
-    manifest: BackupManifest
-    path: Path
-
-    @property
-    def dump(self) -> Path:
-        """The (first) file of the dump."""
-        return self.file(self.manifest.artifact.files[0])
-
-    def file(self, recorded: BackupFile) -> Path:
-        """Return where a recorded file lies; DamageError when its name is not that of a file of this backup."""
-        matched = _FILE.fullmatch(recorded.path)
-        if not matched or matched["run"] != self.manifest.id or recorded.path.startswith("."):
-            raise DamageError(f"{self.path} names a file that does not belong to it: {recorded.path!r}")
-        return self.path.with_name(recorded.path)
-
-    @property
-    def name(self) -> str:
-        """What the names of all its files begin with."""
-        return self.path.name.removesuffix(MANIFEST)
-
-    def beside(self, suffix: str) -> Path:
-        """Return where the file of this backup with that suffix lies."""
-        return self.path.with_name(f"{self.name}{suffix}")
-
-    @property
-    def bytes(self) -> int:
-        """How large the dump is."""
-        return sum(one.bytes for one in self.manifest.artifact.files)
-
-    def files(self) -> tuple[BackupFile, ...]:
-        """Return every file the manifest vouches for."""
-        parts = (self.manifest.listing, self.manifest.roles, self.manifest.inventory)
-        return (*self.manifest.artifact.files, *(part for part in parts if part is not None))
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A manifest, or a backup behind one, that is not what it should be."""
-
-    path: Path
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +80,17 @@ class LocalStore:
             ) from cause
         return path
 
+    def reserve_directory(self, name: str) -> Path:
+        """Create the partial directory (0700, new) of a dump in directory format."""
+        path = self.partial(name, DUMP_DIRECTORY)
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as cause:
+            raise UnavailableError(
+                f"cannot create {path}: {cause.strerror}", hint="free some space there, or name another directory"
+            ) from cause
+        return path
+
     def fill(self, partial: Path, data: bytes) -> None:
         """Write a reserved file. Raises UnavailableError."""
         try:
@@ -143,25 +98,24 @@ class LocalStore:
         except OSError as cause:
             raise UnavailableError(f"cannot write {partial}: {cause.strerror}", hint="free some space there") from cause
 
-    def seal(self, name: str, suffix: str, partial: Path) -> BackupFile:
-        """Bring a finished file to disk and describe it under the name it is going to have. Raises UnavailableError."""
+    def seal(self, name: str, suffix: str, partial: Path) -> tuple[BackupFile, ...]:
+        """Bring what is finished to disk and describe it under the name it is going to have: a file, or all files of a
+        directory, in name order. Raises UnavailableError.
+        """  # noqa: D205
+        if not partial.is_dir():
+            return (_sealed(partial, f"{name}{suffix}"),)
+        files = tuple(_sealed(path, f"{name}{suffix}/{path.name}") for path in sorted(partial.iterdir()))
         try:
-            descriptor = os.open(partial, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                # Never tried again: the kernel may have dropped the pages, and would answer a second call with success.
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            digest, size = sha256_of(partial)
+            sync_directory(partial)
         except OSError as cause:
             raise UnavailableError(f"cannot bring {partial} to disk: {cause.strerror}") from cause
-        return BackupFile(path=f"{name}{suffix}", bytes=size, sha256=digest)
+        return files
 
     def discard(self, name: str) -> None:
         """Remove whatever of backup `name` has not been published; never raises."""
         for path in self._belonging(name):
             with contextlib.suppress(OSError):
-                path.unlink()
+                _erase(path)
 
     def publish(self, name: str, manifest: BackupManifest, partials: Mapping[str, Path]) -> StoredBackup:
         """Give the partial files (by suffix) their names and write the manifest, last; on any failure nothing stays.
@@ -171,7 +125,7 @@ class LocalStore:
         path = self.directory / f"{name}{MANIFEST}"
         stored = StoredBackup(manifest, path)
         document = manifest.model_dump_json(by_alias=True, indent=1).encode() + b"\n"
-        checksums = _checksum_lines([*stored.files(), _described(path.name, document)])
+        checksums = checksum_lines([*stored.files(), described(path.name, document)])
         try:
             for suffix, partial in partials.items():
                 os.rename(partial, self.directory / f"{name}{suffix}")  # noqa: PTH104  (fault tests replace it)
@@ -199,8 +153,9 @@ class LocalStore:
         try:
             stored.path.unlink()
             sync_directory(self.directory)
-            for suffix in _SUFFIXES:
-                stored.beside(suffix).unlink(missing_ok=True)
+            for suffix in SUFFIXES:
+                with contextlib.suppress(FileNotFoundError):
+                    _erase(stored.beside(suffix))
             sync_directory(self.directory)
         except OSError as cause:
             raise UnavailableError(f"cannot remove all of {stored.name}: {cause.strerror}") from cause
@@ -208,9 +163,9 @@ class LocalStore:
     def find(self, backup_id: str) -> StoredBackup | Unusable:
         """Return the backup of that id. Raises UsageError when there is none."""
         for path in self._manifests():
-            matched = _FILE.fullmatch(path.name)
+            matched = FILE.fullmatch(path.name)
             if matched and matched["run"] == backup_id:
-                return _read(path)
+                return read_stored(path)
         raise UsageError(
             f"there is no backup {backup_id} in {self.directory}", hint="dbops backup list shows what there is"
         )
@@ -223,12 +178,12 @@ class LocalStore:
         oldest = time.time() - older_than
         removed = []
         for path in sorted(self.directory.iterdir()):
-            matched = _FILE.fullmatch(path.name)
+            matched = FILE.fullmatch(path.name)
             if not matched or matched["key"] != key or self._published(matched):
                 continue
             with contextlib.suppress(OSError):
                 if path.lstat().st_mtime < oldest:
-                    path.unlink()
+                    _erase(path)
                     removed.append(path)
         return tuple(removed)
 
@@ -238,12 +193,12 @@ class LocalStore:
 
     def backups(self) -> tuple[StoredBackup, ...]:
         """Return every backup whose manifest can be read and whose files are there in full size, newest first."""
-        return tuple(stored for stored in self._readable() if not _misses(stored))
+        return tuple(stored for stored in self._readable() if not missing_of(stored))
 
     def unusable(self) -> tuple[Unusable, ...]:
         """Return every manifest that `backups` leaves out, and why."""
-        found = [read for path in self._manifests() if isinstance(read := _read(path), Unusable)]
-        return (*found, *(Unusable(one.path, reason) for one in self._readable() if (reason := _misses(one))))
+        found = [read for path in self._manifests() if isinstance(read := read_stored(path), Unusable)]
+        return (*found, *(Unusable(one.path, reason) for one in self._readable() if (reason := missing_of(one))))
 
     def newest(self, system_identifier: str, database: str) -> StoredBackup | None:
         """Return the newest backup of this database of this cluster, None when there is none.
@@ -262,7 +217,7 @@ class LocalStore:
         return None
 
     def _intact(self, path: Path, database: str) -> StoredBackup:
-        stored = _read(path)
+        stored = read_stored(path)
         if isinstance(stored, Unusable):
             raise DamageError(
                 f"the newest backup of {database!r} cannot be read: {stored.path}: {stored.reason}",
@@ -277,82 +232,41 @@ class LocalStore:
         return tuple(sorted(found, key=_moment))
 
     def _readable(self) -> tuple[StoredBackup, ...]:
-        found = [stored for path in self._manifests() if isinstance(stored := _read(path), StoredBackup)]
+        found = [stored for path in self._manifests() if isinstance(stored := read_stored(path), StoredBackup)]
         return tuple(sorted(found, key=_moment, reverse=True))
 
     def _manifests(self) -> list[Path]:
         found = (path for path in self.directory.iterdir() if path.name.endswith(MANIFEST))
-        return [path for path in found if _FILE.fullmatch(path.name) and not path.name.startswith(".")]
+        return [path for path in found if FILE.fullmatch(path.name) and not path.name.startswith(".")]
 
     def _belonging(self, name: str) -> list[Path]:
-        places = [self.partial(name, suffix) for suffix in _SUFFIXES]
+        places = [self.partial(name, suffix) for suffix in SUFFIXES]
         if not (self.directory / f"{name}{MANIFEST}").exists():
-            places += [self.directory / f"{name}{suffix}" for suffix in _SUFFIXES]
+            places += [self.directory / f"{name}{suffix}" for suffix in SUFFIXES]
         return places
 
 
-def verify_hashes(stored: StoredBackup) -> int:
-    """Compare every file of a backup with its manifest, and the manifest with the checksum file.
-
-    Returns the bytes read. Raises DamageError naming the first file that differs; no parser has touched it by then.
-    """
-    total = 0
-    for recorded in stored.files():
-        total += _verify(stored.file(recorded), recorded)
-    _verify_manifest(stored)
-    return total
-
-
-def _verify(path: Path, recorded: BackupFile) -> int:
-    hint = "do not restore from this backup; take a new one with: dbops backup"
+def _sealed(path: Path, name: str) -> BackupFile:
+    """Sync one file and describe it as `name`."""
     try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # Never tried again: the kernel may have dropped the pages, and would answer a second call with success.
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         digest, size = sha256_of(path)
     except OSError as cause:
-        raise DamageError(f"{path} cannot be read: {cause.strerror}", hint=hint) from cause
-    if size != recorded.bytes:
-        raise DamageError(f"{path} has {size} bytes, its manifest says {recorded.bytes}", hint=hint)
-    if digest != recorded.sha256:
-        raise DamageError(f"{path} has SHA-256 {digest}, its manifest says {recorded.sha256}", hint=hint)
-    return size
+        raise UnavailableError(f"cannot bring {path} to disk: {cause.strerror}") from cause
+    return BackupFile(path=name, bytes=size, sha256=digest)
 
 
-def _verify_manifest(stored: StoredBackup) -> None:
-    """Compare the checksum file, every line of it, with the manifest as it lies there and what the manifest says."""
-    checksums = stored.beside(CHECKSUMS)
-    try:
-        manifest = stored.path.read_bytes()
-        said = checksums.read_bytes()
-    except OSError as cause:
-        raise DamageError(f"{cause.filename} cannot be read: {cause.strerror}; nothing vouches for the rest") from cause
-    if said != _checksum_lines([*stored.files(), _described(stored.path.name, manifest)]):
-        raise DamageError(f"{checksums} and {stored.path.name} do not belong together: one of them was changed")
-
-
-def _read(path: Path) -> StoredBackup | Unusable:
-    try:
-        manifest = BackupManifest.model_validate_json(path.read_bytes())
-    except OSError as cause:
-        return Unusable(path, cause.strerror or str(cause))
-    except ValidationError as cause:
-        return Unusable(path, f"not a manifest of version 1 ({cause.error_count()} errors)")
-    matched = _FILE.fullmatch(path.name)
-    key = database_key(manifest.source.system_identifier, manifest.source.database)
-    if not matched or (matched["key"], matched["run"]) != (key, manifest.id):
-        return Unusable(path, "it belongs to another backup than its name says")
-    return StoredBackup(manifest, path)
-
-
-def _misses(stored: StoredBackup) -> str | None:
-    """Return what a backup lacks, as far as a look at its directory tells; the hashes tell the rest."""
-    for recorded in stored.files():
-        try:
-            path = stored.file(recorded)
-            size = path.stat().st_size
-        except (DamageError, OSError) as cause:
-            return str(cause)
-        if size != recorded.bytes:
-            return f"{path.name} has {size} bytes, the manifest says {recorded.bytes}"
-    return None
+def _erase(path: Path) -> None:
+    """Remove a file, or the directory of a dump with what is in it; never follows a link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _identity(stored: StoredBackup) -> tuple[str, str]:
@@ -364,13 +278,5 @@ def _moment(stored: StoredBackup) -> tuple[dt.datetime, str]:
 
 
 def _second(path: Path) -> str:
-    matched = _FILE.fullmatch(path.name)
+    matched = FILE.fullmatch(path.name)
     return matched["run"].partition("-")[0] if matched else ""
-
-
-def _described(name: str, data: bytes) -> BackupFile:
-    return BackupFile(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _checksum_lines(files: Iterable[BackupFile]) -> bytes:
-    return "".join(f"{one.sha256}  {one.path}\n" for one in files).encode("ascii")
