@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from dbops import __version__
 from dbops.cli.boundary import Invocation, answer
 from dbops.cli.options import CommonOptions, Outcome, command
 from dbops.errors import ConnectionFailedError, DamageError, StoppedError
+from dbops.evidence.run import report_without_run
 from dbops.secrets import remember
 
 if TYPE_CHECKING:
@@ -235,5 +237,12 @@ def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: P
 
 
 def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
-    done = subprocess.run(["/bin/sh", "-c", f"{sys.executable} -m dbops audit --nope >&- 2>&-"], check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.quote(sys.executable)} -m dbops audit --nope >&- 2>&-"], check=False
+    )
     assert 2 == done.returncode
+
+
+def test_the_next_command_can_be_pasted_whatever_the_directories_are_called() -> None:
+    options = CommonOptions(log_dir=Path("my logs; rm"))
+    assert " --log-dir='my logs; rm'" == options.view(Outcome(report_without_run("audit")), problem=False).again

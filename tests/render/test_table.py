@@ -371,3 +371,29 @@ def test_nouns_are_counted() -> None:
         counted(2, "finding"),
         counted(0, "index", "indexes"),
     ]
+
+
+def last_lines(what: Report, **view: Any) -> tuple[str, str]:
+    """Return the verdict and the next command."""
+    *_, verdict, following = shown(what, **view).splitlines()
+    return verdict, following
+
+
+def test_what_a_rule_is_against_is_no_ground_for_a_pass() -> None:
+    one = check("invalid-index", title="An index is invalid")
+    verdict, _ = last_lines(report(verdict=Verdict.PASS, exit_code=0, checks=(one,)))
+    assert "PASS  1 check passes (exit 0, 1.2 s)" == verdict
+
+
+def test_a_failed_restore_comes_before_sql_and_sql_for_what_does_not_fail_the_run_is_not_the_next_thing() -> None:
+    error = check("bad", finding("bad", "public.t", fix="select 1;"))
+    warning = check("odd", finding("odd", "public.t", Severity.WARNING, fix="select 1;"))
+    late = Objective(id="rto", scenario="x", status=ObjectiveStatus.MISSED, limit_ms=1, value_ms=2, method="timed")
+    unrestorable = shown(report(checks=(error,), objectives=(late,), restorability=Verdict.FAIL))
+    assert "Next: find out why the restore failed" in unrestorable
+    assert last_lines(report(checks=(error,), objectives=(late,)))[1].startswith("Next: run the SQL under fix")
+    assert last_lines(report(checks=(warning,), objectives=(late,)))[1].startswith("Next: make the change")
+
+
+def test_a_connection_without_tls_is_said_to_have_none() -> None:
+    assert "PostgreSQL 15.18, TLS off" in shown(report())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_type_hints
@@ -133,11 +134,14 @@ class RunOptions(CommonOptions):
 
     formats: ClassVar[frozenset[Format]] = frozenset(Format)
 
+    # How long a command may take when `timeout` is not given, None for no limit.
+    usual_seconds: ClassVar[float | None] = None
+
     strict: Annotated[
         bool, typer.Option("--strict", help="What was skipped or not measured leaves the run inconclusive.")
     ] = False
     timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Give up after this long by the wall clock: 90s, 10m, 2h.")
+        str | None, typer.Option(metavar="TIME", help="Give up after this long by the wall clock: 90s, 10m, 2h; audit and doctor give up after 2m anyway.")
     ] = None
 
 
@@ -218,7 +222,7 @@ def _again(options: OutputOptions) -> str:
     for name in ("service", "config", "log_dir", "backup_dir"):
         value = getattr(options, name, None)
         if value is not None:
-            repeated += f" --{name.replace('_', '-')}={value}"
+            repeated += f" --{name.replace('_', '-')}={shlex.quote(str(value))}"
     return repeated
 
 
