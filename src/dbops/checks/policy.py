@@ -101,7 +101,7 @@ class Policy:
         }
         _check_unique_ids(one for kind in expected.values() for one in kind)
         _check_queries(expected["query"])
-        return cls(
+        policy = cls(
             expected_indexes=expected["index"],
             expected_constraints=expected["constraint"],
             expected_tables=expected["table"],
@@ -116,8 +116,8 @@ class Policy:
             tenancy=settings.tenancy,
             rpo=_goal(settings, "rpo"),
             drill_every=_goal(settings, "drill_every"),
-            **({"today": today} if today else {}),
         )
+        return dataclasses.replace(policy, today=today) if today else policy
 
     @property
     def expects_anything(self) -> bool:
