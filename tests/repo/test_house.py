@@ -32,6 +32,26 @@ def test_only_the_session_module_connects_to_postgresql() -> None:
     assert connecting == {"connection/session.py"}
 
 
+def imported(tree: ast.AST) -> set[str]:
+    """Return the names of the modules that a module imports anywhere, in functions too."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""}
+    return names
+
+
+def test_only_the_process_runner_starts_programs() -> None:
+    starting = {
+        str(path.relative_to(ROOT / "src" / "dbops"))
+        for path in SOURCES
+        if "subprocess" in imported(ast.parse(path.read_text()))
+    }
+    assert starting == {"connection/process.py"}
+
+
 def test_help_imports_none_of_the_heavy_libraries() -> None:
     script = (
         "import sys\n"
