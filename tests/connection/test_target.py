@@ -391,3 +391,14 @@ def test_what_lies_in_a_home_that_may_not_be_entered_counts_as_absent(closed_hom
 def test_a_service_file_that_was_named_and_may_not_be_read_is_an_error(closed_home: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         named(service="erp", PGSERVICEFILE=str(closed_home / ".pg_service.conf"))
+
+
+@pytest.mark.parametrize("wrong", ["abc", "1.5", "10s", "1e3", "99999999999"])
+def test_a_connect_timeout_that_is_no_number_is_refused_with_where_it_came_from(wrong: str) -> None:
+    assert "connect_timeout from" in refusal(f"postgresql://db.example/erp?connect_timeout={wrong}").message
+    assert "PGCONNECT_TIMEOUT" in refusal("postgresql://db.example/erp", PGCONNECT_TIMEOUT=wrong).message
+
+
+@pytest.mark.parametrize("right", ["0", "3", "-1"])
+def test_a_connect_timeout_is_passed_on_as_it_is(right: str) -> None:
+    assert right == named(f"postgresql://db.example/erp?connect_timeout={right}").parameters["connect_timeout"]

@@ -190,7 +190,9 @@ def _leave_transaction(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
 def _connect(target: Target, application_name: str, deadline: float | None) -> psycopg.Connection[tuple[Any, ...]]:
     timeout = target.parameters.get("connect_timeout", CONNECT_TIMEOUT_SECONDS)
     if deadline is not None:
-        timeout = str(max(1, min(int(timeout), int(deadline))))
+        asked = int(timeout)
+        # To libpq, 0 and less is to wait without limit.
+        timeout = str(max(1, int(deadline) if asked <= 0 else min(asked, int(deadline))))
     parameters: dict[str, Any] = {**target.other_secrets, "connect_timeout": timeout}
     if target.password is not None:
         parameters["password"] = target.password

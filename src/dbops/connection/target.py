@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets as random_tokens
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ _NAME_ONE = (
     "name one: --database-url postgresql://user@host:5432/database, or DATABASE_URL, or --service, or PGHOST and"
     " PGDATABASE, or database_url in dbops.toml; to see dbops at work without a database: dbops demo"
 )
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 _NAMING = ("PGHOST", "PGHOSTADDR", "PGDATABASE")
 # Where servers put their socket; psycopg's wheel and the distributions disagree, so the one that exists is taken.
 _SOCKET_DIRECTORIES = ("/var/run/postgresql", "/run/postgresql", "/tmp")  # noqa: S108
@@ -236,6 +238,11 @@ def _complete(found: dict[str, tuple[str, str]], environ: Mapping[str, str]) -> 
     port, port_origin = found.setdefault("port", (DEFAULT_PORT, "default"))
     if not all(one == "" or is_port(one) for one in port.split(",")):
         raise UsageError(f"the port from {port_origin} is not a number from 1 to 65535", hint="PostgreSQL's is 5432")
+    wait, wait_origin = found.get("connect_timeout", ("0", ""))
+    if not _WHOLE_NUMBER.fullmatch(wait.strip()):
+        raise UsageError(
+            f"the connect_timeout from {wait_origin} is not a whole number of seconds", hint="0 waits without limit"
+        )
     if "host" not in found and "hostaddr" not in found:
         found["host"] = (_socket_directory(port), "default")
     if "user" not in found:
