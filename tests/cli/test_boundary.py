@@ -14,8 +14,12 @@ import pytest
 import typer
 
 from dbops import __version__
+from dbops.cli.audit import AuditOptions
+from dbops.cli.backup import BackupOptions
 from dbops.cli.boundary import Invocation, answer
+from dbops.cli.doctor import DoctorOptions
 from dbops.cli.options import CommonOptions, Outcome, command
+from dbops.cli.running import time_limit_of
 from dbops.errors import ConnectionFailedError, DamageError, StoppedError
 from dbops.evidence.run import report_without_run
 from dbops.secrets import remember
@@ -246,3 +250,9 @@ def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
 def test_the_next_command_can_be_pasted_whatever_the_directories_are_called() -> None:
     options = CommonOptions(log_dir=Path("my logs; rm"))
     assert " --log-dir='my logs; rm'" == options.view(Outcome(report_without_run("audit")), problem=False).again
+
+
+def test_an_audit_and_a_doctor_end_by_themselves_and_a_backup_takes_the_time_it_needs() -> None:
+    usual = {kind: time_limit_of(kind()) for kind in (AuditOptions, DoctorOptions, BackupOptions)}
+    assert {AuditOptions: 120.0, DoctorOptions: 120.0, BackupOptions: None} == usual
+    assert 600.0 == time_limit_of(AuditOptions(timeout="10m"))

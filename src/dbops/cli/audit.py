@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -23,6 +23,9 @@ Paths = list[Path] | None
 @dataclass(frozen=True, kw_only=True)
 class AuditOptions(FailOnOptions, TargetOptions):
     """What to hold the database against."""
+
+    # Seconds: a catalog that takes longer is held up by something, and a scheduled audit must not hang with it.
+    usual_seconds: ClassVar[float | None] = 120.0
 
     packs: Annotated[Names, typer.Option(metavar="NAME", help="A built-in list of expectations; repeatable.")] = None
     select: Annotated[Names, typer.Option(metavar="RULE", help="Run only this rule; repeatable.")] = None

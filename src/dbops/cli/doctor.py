@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from dbops.cli.options import BackupDirOptions, ClientOptions, Outcome, ServerOptions, TargetOptions
 
@@ -10,6 +11,9 @@ from dbops.cli.options import BackupDirOptions, ClientOptions, Outcome, ServerOp
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions):
     """Everything that says where things are."""
+
+    # Seconds: whoever asks what is wrong has to get an answer, also where what is wrong is that something hangs.
+    usual_seconds: ClassVar[float | None] = 120.0
 
 
 def doctor(options: DoctorOptions) -> Outcome:

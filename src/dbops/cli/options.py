@@ -141,7 +141,11 @@ class RunOptions(CommonOptions):
         bool, typer.Option("--strict", help="What was skipped or not measured leaves the run inconclusive.")
     ] = False
     timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Give up after this long by the wall clock: 90s, 10m, 2h; audit and doctor give up after 2m anyway.")
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Give up after this long by the wall clock: 90s, 10m, 2h; audit and doctor give up after 2m anyway.",
+        ),
     ] = None
 
 

@@ -39,11 +39,11 @@ def settings_without_file(options: OutputOptions) -> Settings:
 
 
 def time_limit_of(options: RunOptions) -> float | None:
-    """Return `--timeout` in seconds, None when there is none."""
+    """Return `--timeout` in seconds, what the command allows itself when it is not given, None for no limit."""
     from dbops.settings import parse_duration
 
     if options.timeout is None:
-        return None
+        return options.usual_seconds
     try:
         seconds = parse_duration(options.timeout).total_seconds()
     except ValueError as error:
