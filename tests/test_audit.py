@@ -185,9 +185,10 @@ def test_a_table_that_is_locked_is_left_out_and_said_to_be(
 def test_an_expectation_on_a_locked_table_is_not_met_by_silence(
     erp: Target, audited: Callable[..., Report], erp_policy: Policy
 ) -> None:
+    # The reader is left first, also by an error: until then the other one waits, and could not be closed.
     with (
-        psycopg.connect(erp.conninfo(), password=erp.password) as reader,
         psycopg.connect(erp.conninfo(), password=erp.password) as waiting,
+        psycopg.connect(erp.conninfo(), password=erp.password) as reader,
     ):
         reader.execute("select count(*) from public.orders")
         waiter = threading.Thread(target=alter_and_give_up, args=(waiting,))
