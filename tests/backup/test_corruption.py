@@ -235,7 +235,7 @@ def _corpus(size: int, sizes: dict[str, int]) -> Iterator[Damage]:  # noqa: C901
         yield Damage(f"manifest says {name}, checksums made to fit", _edited(change, checksums=True))
 
 
-def test_every_damage_of_the_corpus_is_found(  # noqa: PLR0917  (fixtures)
+def test_every_damage_of_the_corpus_is_found(
     database: Target,
     run_sql: Any,
     store: LocalStore,

@@ -90,7 +90,7 @@ PHASES = {
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_backup_that_ends_during(  # noqa: PLR0917  (fixtures)
+def test_a_backup_that_ends_during(
     phase: str,
     number: int,
     erp: Target,

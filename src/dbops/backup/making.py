@@ -249,7 +249,8 @@ def _hint(said: str) -> str | None:
     """Return what mends the failures of pg_dump that are seen most."""
     if "invalid snapshot identifier" in said:
         return "the snapshot could not be shared: connect past the pooler, directly to the server"
-    if "lock timeout" in said or "could not obtain lock" in said:
+    # pg_dump keeps to its --lock-wait-timeout with the server's statement_timeout, and that is what it then speaks of.
+    if "lock timeout" in said or "could not obtain lock" in said or ("timeout" in said and "LOCK TABLE" in said):
         return "a table was locked for longer than dbops waits; look at pg_locks, then run the command again"
     if "No space left" in said:
         return "free some space in the backup directory, then run the command again"
