@@ -238,16 +238,15 @@ class Catalog:
 
     def taken_names(self, schema: str) -> frozenset[str]:
         """Return the names in a schema that a new index cannot have."""
-        names = self.once("taken names", self._names_by_schema)
-        return frozenset(names.get(schema, ()))
+        return self.once("taken names", self._names_by_schema).get(schema, frozenset())
 
-    def _names_by_schema(self) -> dict[str, set[str]]:
+    def _names_by_schema(self) -> dict[str, frozenset[str]]:
         names: dict[str, set[str]] = defaultdict(set)
         for relation in self.rows(Relation):
             names[relation.schema].add(relation.name)
         for index in self.rows(Index):
             names[self.relations[index.table].schema].add(index.name)
-        return names
+        return {schema: frozenset(taken) for schema, taken in names.items()}
 
     # Kept and read back
 
