@@ -1,18 +1,22 @@
 """The audit: one read-only look at a database's catalog, held against what was declared and what goes wrong.
 
 Costs a handful of round trips whatever the number of rules: the session, the snapshot, the plans of the statements in
-it, no more. Slow logs are read before the session begins; what surrounds the database (programs, kept drills) after it,
-and then the rules run. A catalog that was saved gives the same answers without a server. What it does not do: decide
-the verdict (evidence), choose the rules (policy), or print.
+it and of declared queries, no more. Slow logs are read before the session begins; what surrounds the database
+(programs, kept drills) after it, and so are declared expressions that only a throw-away server can settle; then the
+rules run. A catalog that was saved gives the same answers without a server. What it does not do: decide the verdict
+(evidence), choose the rules (policy), or print.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dbops.checks.catalog import ExpectedPlan, ServerForm
 from dbops.checks.catalog.read import read_catalog, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import changes_since, findings_of, previous_audit
+from dbops.checks.exact import ask_server, open_questions
+from dbops.checks.expected_plans import with_expected_plans
 from dbops.checks.names import qualified
 from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
@@ -51,12 +55,15 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     slow_log: Sequence[Path] = (),
     around: Surroundings | None = None,
     save_to: Path | None = None,
+    allow_superuser: bool = False,
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
     `slow_log` are log files of its server; without `around` the rules about what surrounds the database are skipped;
-    `save_to` keeps everything that was read, for every rule, in a file. Raises UsageError for an unknown rule or a file
-    that is no such log, before anything is opened, and what the session raises.
+    `save_to` keeps everything that was read, for every rule, in a file; `allow_superuser` lets declared queries be
+    explained in a superuser's session. Raises UsageError for an unknown rule or a file that is no such log, before
+    anything is opened, ConfigurationError for a declared expression or query that a server cannot parse, and what the
+    session raises.
     """
     chosen = selected_rules(policy) if save_to is None else (*selected_rules(policy), *rules().values())
     wanted = needed_reads(chosen)
@@ -68,14 +75,29 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     ):
         run.target = session.info()
         catalog = read_catalog(session, wanted, logged=logged)
+        if ExpectedPlan in wanted:
+            catalog = with_expected_plans(session, catalog, policy, allow_superuser=allow_superuser)
     if around:
         with run.step("surroundings"):
             catalog = with_surroundings(catalog, around, run.target, now=run.clock.now(), wanted=wanted)
+        if ServerForm in wanted:
+            catalog = _with_server_forms(catalog, policy, around, run)
     if save_to:
         save_catalog(save_to, catalog, run.target, run.clock.now())
         run.note(f"everything that was read is saved in {save_to}; dbops audit --catalog {save_to} judges it again")
     checks = audit_catalog(catalog, policy, run)
     _tell_changes(run, run.target, checks, partly=bool(catalog.busy))
+
+
+def _with_server_forms(catalog: Catalog, policy: Policy, around: Surroundings, run: Run) -> Catalog:
+    """Return the snapshot with what a throw-away server makes of declared expressions, where it needs to be asked."""
+    questions = open_questions(catalog, policy)
+    if not questions:
+        return catalog
+    with run.step("expressions") as step:
+        asked = ask_server(catalog, questions, environ=around.environ, bindir=around.server_bindir)
+        step.output = asked.said
+    return asked.catalog
 
 
 def replay(saved: SavedCatalog, policy: Policy, run: Run) -> None:

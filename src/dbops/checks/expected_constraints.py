@@ -65,7 +65,7 @@ class WantedConstraint:
     @property
     def expression(self) -> str | None:
         """The expression as typed, without the keyword before it."""
-        return _KEYWORD.sub("", self.value.expression, count=1) if self.value.expression else None
+        return without_keyword(self.value.expression) if self.value.expression else None
 
     def spelled(self, catalog: Catalog) -> str:
         """Return the constraint as ALTER TABLE takes it, as far as it is declared."""
@@ -123,7 +123,7 @@ def _match(catalog: Catalog, declared: Declared[ExpectedConstraint]) -> Constrai
         wanted = resolve(catalog, value)
     except UnknownNameError as unknown:
         return ConstraintMatch(declared, State.UNKNOWN, name, str(unknown))
-    judged = [(differences(catalog, wanted, there), there) for there in _candidates(catalog, wanted)]
+    judged = [(differences(catalog, wanted, there), there) for there in candidates(catalog, wanted)]
     doubts = [_doubt(catalog, wanted, there) for missing, there in judged if not missing]
     if _unique_by_index(catalog, wanted) or any(doubt is None for doubt in doubts):
         return ConstraintMatch(declared, State.OK, name, wanted=wanted)
@@ -169,7 +169,8 @@ def _table(catalog: Catalog, text: str) -> Relation:
 # Comparing
 
 
-def _candidates(catalog: Catalog, wanted: WantedConstraint) -> list[Constraint]:
+def candidates(catalog: Catalog, wanted: WantedConstraint) -> list[Constraint]:
+    """Return the constraints of the table that are of a kind which can satisfy the expectation, the very one first."""
     types = _TYPES[wanted.value.kind]
     found = [one for one in catalog.constraints_of(wanted.table.oid) if one.type in types]
     return sorted(found, key=lambda one: (types.index(one.type), one.name))
@@ -202,6 +203,11 @@ def printed_expression(there: Constraint) -> str:
     text = there.definition or ""
     for suffix in _AFTER_CHECK:
         text = text.removesuffix(suffix)
+    return without_keyword(text)
+
+
+def without_keyword(text: str) -> str:
+    """Return an expression without the CHECK or EXCLUDE before it."""
     return _KEYWORD.sub("", text, count=1)
 
 

@@ -38,6 +38,7 @@ class Surroundings:
     environ: Mapping[str, str]
     log_dir: Path
     client_bindir: Path | None = None
+    server_bindir: Path | None = None
 
 
 @contextlib.contextmanager

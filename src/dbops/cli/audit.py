@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from dbops.cli.options import FailOnOptions, Outcome, TargetOptions
+from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, TargetOptions
 from dbops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Paths = list[Path] | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditOptions(FailOnOptions, TargetOptions):
+class AuditOptions(SuperuserOptions, FailOnOptions, TargetOptions):
     """What to hold the database against."""
 
     # Seconds: a catalog that takes longer is held up by something, and a scheduled audit must not hang with it.
@@ -57,7 +57,7 @@ class AuditOptions(FailOnOptions, TargetOptions):
         """Raise UsageError for options that do not go together, and for a file that could not be written."""
         super().check()
         if self.catalog is not None:
-            names = ("database_url", "service", "slow_log", "save_catalog", "check_privileges")
+            names = ("database_url", "service", "slow_log", "save_catalog", "check_privileges", "allow_superuser")
             if given := [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]:
                 message = f"--catalog judges a file in place of a database, so {given[0]} has nothing to do"
                 raise UsageError(message, hint=f"leave {given[0]} or --catalog out")
@@ -94,6 +94,7 @@ def audit(options: AuditOptions) -> Outcome:
             policy=policy,
             slow_log=options.slow_log or (),
             save_to=options.save_catalog,
+            allow_superuser=options.allow_superuser,
         )
     return Outcome(run.report, run.report_path)
 

@@ -35,6 +35,7 @@ def audit_into(
     policy: Policy | None = None,
     slow_log: Sequence[Path] = (),
     save_to: Path | None = None,
+    allow_superuser: bool = False,
 ) -> None:
     """Audit `target`, and log files of its server, by `policy`, or else by that which the settings describe."""
     from dbops.audit import audit
@@ -47,6 +48,7 @@ def audit_into(
         slow_log=slow_log,
         around=surroundings(settings),
         save_to=save_to,
+        allow_superuser=allow_superuser,
     )
 
 
@@ -63,7 +65,9 @@ def surroundings(settings: Settings) -> Surroundings:
     """Return where an audit looks beside the database."""
     from dbops.checks.surroundings import Surroundings
 
-    return Surroundings(environ=settings.environment, log_dir=settings.log_dir)
+    return Surroundings(
+        environ=settings.environment, log_dir=settings.log_dir, server_bindir=settings.drill.target_bindir
+    )
 
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
@@ -136,14 +140,23 @@ def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: f
 
 
 def suite_steps(
-    settings: Settings, target: Target, options: DrillOptions, progress: Progress
+    settings: Settings,
+    target: Target,
+    options: DrillOptions,
+    progress: Progress,
+    *,
+    allow_superuser: bool = False,
 ) -> tuple[SuiteStep, SuiteStep]:
     """Return the drill and the audit as parts of a suite, in that order; UsageError where the audit could not start."""
     from dbops.checks.runner import selected_rules
     from dbops.suite import SuiteStep
 
     selected_rules(audit_policy(settings))  # a misspelt rule is told at once, not after the whole drill
+
+    def audit_part(part: Run) -> None:
+        audit_into(part, settings, target, deadline=options.deadline, allow_superuser=allow_superuser)
+
     return (
         SuiteStep("drill", "backup-drill", lambda part: drill_into(part, settings, target, options, progress)),
-        SuiteStep("audit", "index-audit", lambda part: audit_into(part, settings, target, deadline=options.deadline)),
+        SuiteStep("audit", "index-audit", audit_part),
     )

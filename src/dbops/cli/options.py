@@ -178,6 +178,16 @@ class FailOnOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuperuserOptions:
+    """Whether SQL of the user's may be given to the server in a superuser's session."""
+
+    allow_superuser: Annotated[
+        bool,
+        typer.Option("--allow-superuser", help="Explain declared queries even when the role is a superuser."),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupDirOptions:
     """Where backups are."""
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from dbops.cli.drill import DrillOptions
-from dbops.cli.options import FailOnOptions, Outcome
+from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuiteOptions(FailOnOptions, DrillOptions):
+class SuiteOptions(SuperuserOptions, FailOnOptions, DrillOptions):
     """What the drill and the audit need."""
 
     challenge: Annotated[
@@ -35,5 +35,5 @@ def suite(options: SuiteOptions) -> Outcome:
     target = target_of(settings)
     how = drill_options(settings, client_bindir=options.client_bindir, deadline=time_limit_of(options))
     with recorded(options, settings, "suite", "resilience-suite", challenge=options.challenge) as (run, progress):
-        run_suite(suite_steps(settings, target, how, progress), run)
+        run_suite(suite_steps(settings, target, how, progress, allow_superuser=options.allow_superuser), run)
     return Outcome(run.report, run.report_path)

@@ -33,6 +33,7 @@ from dbops.checks.catalog import (
     IndexBuild,
     OperatorClass,
     Relation,
+    ServerForm,
     TableColumns,
 )
 from dbops.checks.declarations import require_anything_declared, require_looked_at, spelled_expectation
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 RULE = Rule(
     severity=Severity.ERROR,
     needs=[Relation, TableColumns, Index, Constraint, OperatorClass, Collation, EqualityFamilies],
-    refines=[IndexBuild],
+    refines=[IndexBuild, ServerForm],
 )
 
 
