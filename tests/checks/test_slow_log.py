@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from dbops.audit import audit
 from dbops.checks import slow_log
 from dbops.checks.policy import Policy
 from dbops.checks.slow_log import read_slow_log
-from dbops.connection.binaries import find_server
 from dbops.connection.server import ScratchServer
 from dbops.errors import UsageError
 from dbops.evidence.run import Run
@@ -26,6 +24,8 @@ from dbops.evidence.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from dbops.connection.binaries import Binaries
 
     WriteLog = Callable[..., Path]
 
@@ -288,8 +288,7 @@ def test_a_hundred_thousand_lines_take_seconds(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def logging_server() -> Iterator[ScratchServer]:
-    binaries = find_server(None, environ=os.environ)
+def logging_server(binaries: Binaries) -> Iterator[ScratchServer]:
     settings = {
         "log_destination": "jsonlog,csvlog" if binaries.major >= 15 else "csvlog",
         "log_min_duration_statement": "50ms",
