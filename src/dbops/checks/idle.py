@@ -50,11 +50,13 @@ class Idle:
 
 def possible(catalog: Catalog, policy: Policy) -> tuple[Index, ...]:
     """Return the indexes that could go if nothing used them: large, usable, and without another duty."""
-    return catalog.once(("may be idle", policy.expected_indexes), lambda: tuple(_possible(catalog, policy)))
+    return catalog.once(
+        ("may be idle", policy.expected_indexes, policy.expected_queries), lambda: tuple(_possible(catalog, policy))
+    )
 
 
 def _possible(catalog: Catalog, policy: Policy) -> Iterator[Index]:
-    spoken_for = superfluous(catalog, policy) | relied_on(catalog, policy) | going_decoys(catalog, policy)
+    spoken_for = superfluous(catalog, policy) | going_decoys(catalog, policy)
     for index in catalog.rows(Index):
         if not index.usable or index.is_unique or index.oid in spoken_for or needed_for_itself(catalog, index):
             continue
@@ -78,6 +80,10 @@ def old_enough(catalog: Catalog) -> int:
 def idle(catalog: Catalog, policy: Policy) -> tuple[Idle, ...]:
     """Return the indexes that nothing uses and nothing needs, in the order of the catalog."""
     found = {idle.index.oid: idle for index in possible(catalog, policy) if (idle := _idle(catalog, index))}
+    for oid, going in relied_on(catalog, policy).items():
+        # What is to do the work of an index that is in use will be in use.
+        if oid in found and any(_idle(catalog, index) is None for index in going):
+            del found[oid]
     scans = scans_of(catalog)
     gone = set(superfluous(catalog, policy) | going_decoys(catalog, policy))
     # The worst goes first, so that of several that cover one foreign key, or meet one expectation, the best is left.

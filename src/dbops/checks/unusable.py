@@ -1,9 +1,10 @@
 """What to do about each index that is there and of no use: drop it or build it anew, decided once for every rule.
 
-The rules, in order: what a build in progress or an expectation accounts for is left to them; a part of an index that is
-incomplete is mended with it; an index that something stands on is built anew; one that was being dropped goes, and so
-does a leftover of REINDEX CONCURRENTLY; so does one whose work a usable index does, or another one that is going to be
-built anew; the rest is built anew. So no index is built only to be called surplus by the next audit.
+The rules, in order: what a build in progress or an expectation accounts for is left to them, and so is a decoy that
+goes; a part of an index that is incomplete is mended with it; an index that something stands on is built anew; one that
+was being dropped goes, and so does a leftover of REINDEX CONCURRENTLY; so does one whose work a usable index does, or
+another one that is going to be built anew; the rest is built anew. So no index is built only to be called surplus by
+the next audit.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import IndexBuild
-from dbops.checks.expectations import Outcome, match_indexes
 from dbops.checks.names import quote
 from dbops.checks.structure import enforced_by, keep_order, makes_redundant, needed_for_itself
-from dbops.checks.surplus import going_decoys, scans_of
+from dbops.checks.surplus import awaited_indexes, going_decoys, scans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,31 +46,22 @@ def cures(catalog: Catalog, policy: Policy) -> dict[int, Cure]:
 
 
 def dropped(catalog: Catalog, policy: Policy, index: Index) -> bool:
-    """Return whether an index is unusable and to be dropped."""
+    """Return whether an index is unusable and to be dropped, for its own sake or as a decoy."""
     cure = cures(catalog, policy).get(index.oid)
-    return cure is not None and cure.drop
+    return (cure is not None and cure.drop) or index.oid in going_decoys(catalog, policy)
 
 
 def _cures(catalog: Catalog, policy: Policy) -> Iterator[Cure]:
     awaited = awaited_indexes(catalog, policy)
     running = {build.index_oid for build in catalog.rows_if_readable(IndexBuild)}
+    going = going_decoys(catalog, policy)
     broken: dict[int, list[Index]] = {}
     for index in catalog.indexes.values():
-        if not index.usable and index.oid not in awaited | running and not _mended_with_parent(catalog, index):
+        if not index.usable and index.oid not in awaited | running | going and not _mended_with_parent(catalog, index):
             broken.setdefault(index.table, []).append(index)
-    going = going_decoys(catalog, policy)
     for table, indexes in broken.items():
         there = [i for i in catalog.indexes_of(table) if (i.usable and i.oid not in going) or i.oid in awaited]
         yield from _cures_of_table(catalog, indexes, there)
-
-
-def awaited_indexes(catalog: Catalog, policy: Policy) -> frozenset[int]:
-    """Return the unusable indexes that a declared expectation waits for, and reports."""
-    return frozenset(
-        match.index.oid
-        for match in match_indexes(catalog, policy)
-        if match.index and match.outcome in {Outcome.INVALID, Outcome.BUILDING}
-    )
 
 
 def _mended_with_parent(catalog: Catalog, index: Index) -> bool:

@@ -168,3 +168,14 @@ create table one.visit (id bigint primary key, at date);
 create index visit_at on one.visit (at);
 create table visit (id bigint primary key, at date);
 create index visit_at on visit (at);
+
+-- case: the one that a declared query is to use stays
+-- finds: public.visit
+-- says: visit_at_1 repeats visit_at_2
+-- policy: [[expect.query]]
+-- policy: id = "visits"
+-- policy: sql = "select id from visit where at = current_date"
+-- policy: uses_index = "visit_at_2"
+create table visit (id bigint primary key, at date);
+create index visit_at_1 on visit (at);
+create index visit_at_2 on visit (at);

@@ -184,3 +184,13 @@ create index on visit_late (id, at);
 create table wide (c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int);
 create index on wide (c1);
 create index on wide (c11, c2);
+
+-- case (near miss): a declared query is to use the shorter one
+-- finds: 0
+-- policy: [[expect.query]]
+-- policy: id = "visits"
+-- policy: sql = "select id from visit where at = current_date"
+-- policy: uses_index = "public.visit_short"
+create table visit (id bigint primary key, at date, n int);
+create index visit_short on visit (at);
+create index visit_long on visit (at, n);

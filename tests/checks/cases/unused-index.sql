@@ -157,8 +157,8 @@ create index visit_short on visit (at);
 create index visit_long on visit (at, n);
 update pg_class set relpages = 256 where relname in ('visit_short', 'visit_long');
 
--- case (near miss): a copy is for duplicate-index alone
--- finds: 0
+-- case: of two copies that nothing uses one is for duplicate-index, the other one is unused
+-- finds: public.visit_at_1
 -- rows: statistics_window [[2592000, false]]
 -- rows: table_activity [["visit", 1000, 0, 0]]
 create table visit (id bigint primary key, at date);

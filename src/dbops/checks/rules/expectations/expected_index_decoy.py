@@ -65,11 +65,11 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     require_anything_declared(policy)
     for match in match_indexes(catalog, policy):
         if match.outcome is Outcome.DECOY and match.wanted:
-            yield _draft(catalog, match, match.wanted)
+            yield _draft(catalog, policy, match, match.wanted)
     require_looked_at(catalog, [declared.value.table for declared in policy.expected_indexes])
 
 
-def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
+def _draft(catalog: Catalog, policy: Policy, match: Match, wanted: Wanted) -> Draft:
     value = match.value
     return Draft(
         object=match.object,
@@ -79,13 +79,13 @@ def _draft(catalog: Catalog, match: Match, wanted: Wanted) -> Draft:
         severity=value.severity,
         why=value.reason or None,
         verify=statement("indexes_of_table", match.object),
-        fix=_replacement(catalog, match, wanted),
+        fix=_replacement(catalog, policy, match, wanted),
         location=match.declared.location,
         expectation=value.id,
     )
 
 
-def _replacement(catalog: Catalog, match: Match, wanted: Wanted) -> Fix:
+def _replacement(catalog: Catalog, policy: Policy, match: Match, wanted: Wanted) -> Fix:
     """Return what puts the right index in the place of the decoy, without a moment in which neither is there."""
     right = wanted.shape(catalog)
     built = create_index(catalog, right)
@@ -94,7 +94,7 @@ def _replacement(catalog: Catalog, match: Match, wanted: Wanted) -> Fix:
         return built
     provisional = qualified(schema, new_name(catalog, wanted.table, right))
     take_over = f"alter index {provisional} rename to {quote(name)};"
-    if not goes_as_decoy(catalog, decoy):
+    if not goes_as_decoy(catalog, policy, decoy):
         aside = fresh_name(name, ("decoy",), catalog.taken_names(schema), plain=True, shape=signature(catalog, decoy))
         away = Fix(
             f"alter index {qualified(schema, name)} rename to {quote(aside)};",

@@ -6,8 +6,8 @@ Indexes of 1 MiB and more that were not scanned once in the time the statistics 
 scan is known) not for 180 days, having read less in all that time than one pass over them. The time must be a week at
 least, else nothing is said. Left alone are indexes with a duty beside queries: unique ones, those behind a constraint,
 referred to by a foreign key or the only cover of one, replica identity, clustered by, declared in an expectation, or
-doing the work of one that another rule would drop. So are invalid ones, those of tables where nothing happened, and
-those known to be younger than a week. A partitioned index is judged as a whole.
+about to do the work of one that is in use and that another rule would drop. So are invalid ones, those of tables where
+nothing happened, and those known to be younger than a week. A partitioned index is judged as a whole.
 
 ## Why it matters
 

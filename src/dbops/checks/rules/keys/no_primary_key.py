@@ -30,6 +30,7 @@ from dbops.checks.catalog import (
     Collation,
     Constraint,
     Index,
+    IndexActivity,
     OperatorClass,
     Publication,
     Relation,
@@ -38,7 +39,8 @@ from dbops.checks.catalog import (
 from dbops.checks.names import fresh_name, qualified, quote
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule
-from dbops.checks.structure import keys
+from dbops.checks.structure import keep_order, keys
+from dbops.checks.surplus import scans_of
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.severity import Severity
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 RULE = Rule(
     severity=Severity.WARNING,
     needs=[Relation, TableColumns, Constraint, Index, OperatorClass, Collation],
-    refines=[Publication],
+    refines=[Publication, IndexActivity],
 )
 
 _ROW_NUMBER_NAMES = ("id", "row_id", "surrogate_id")
@@ -112,7 +114,9 @@ def _promotable(catalog: Catalog, table: Relation) -> Index | None:
         and not any(key.options for key in keys(catalog, index))
         and all(_compares_by_default(catalog, index, i) for i in range(index.key_count))
     ]
-    return min(fitting, key=lambda index: (index.key_count, index.name), default=None)
+    # Of several alike, the one that `duplicate-index` keeps.
+    scans = scans_of(catalog)
+    return min(fitting, key=lambda index: (index.key_count, keep_order(catalog, index, scans)), default=None)
 
 
 def _compares_by_default(catalog: Catalog, index: Index, position: int) -> bool:
