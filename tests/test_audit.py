@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ def erp_policy(tmp_path: Path) -> Policy:
     return replace(Policy.from_settings(load_settings({}, cwd=tmp_path, environ={})), ignore=OF_THE_SERVER)
 
 
+_DISTANCE_SECONDS = 0.02
+
+
 class CountingProxy:
     """Stands between client and server on the loopback and counts how often the client spoke after the server had."""
 
@@ -75,7 +79,15 @@ class CountingProxy:
                     if source is client and spoke_last is server:
                         self.trips += 1
                     spoke_last = source
+                    if source is server:
+                        self._travel(client, server)
                     (server if source is client else client).sendall(data)
+
+    def _travel(self, client: socket.socket, server: socket.socket) -> None:
+        """Keep an answer under way for a while: what the client sends meanwhile belongs to the same trip."""
+        time.sleep(_DISTANCE_SECONDS)
+        while select.select([client], [], [], 0)[0] and (data := client.recv(65536)):
+            server.sendall(data)
 
     def close(self) -> None:
         self._listener.close()

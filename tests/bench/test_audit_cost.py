@@ -85,7 +85,7 @@ def audit(cost_of: Callable[..., Cost], url_of: Callable[..., str]) -> Callable[
     return run
 
 
-def test_the_audit_of_many_tables_takes_seconds_and_little_memory(  # noqa: PLR0917  (each is a fixture)
+def test_the_audit_of_many_tables_takes_seconds_and_little_memory(
     bench_server: ScratchServer,
     many_tables: Callable[[int], Target],
     audit: Callable[..., Cost],

@@ -38,7 +38,8 @@ _FILL = """
 create table part_{part} (id bigint primary key, org int not null, at timestamptz not null, amount numeric(12, 2),
     name text not null, note text);
 insert into part_{part} select i, i % 97, timestamptz '2026-01-01 00:00:00+00' + i * interval '1 minute',
-    (i * 7919 % 1000003) / 100.0, md5(i::text), 'order ' || i || ' of customer ' || i % 5003 || repeat(' and', (i % 40)::int)
+    (i * 7919 % 1000003) / 100.0, md5(i::text),
+    'order ' || i || ' of customer ' || i % 5003 || repeat(' and', (i % 40)::int)
 from generate_series(1, {rows}::bigint) as i;
 """
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     ],
 )
 @pytest.mark.parametrize("command", ["drill", "suite"])
-def test_a_suite_refuses_at_once_what_it_could_not_carry_out(  # noqa: PLR0917  (fixtures and cases)
+def test_a_suite_refuses_at_once_what_it_could_not_carry_out(
     dbops: Callable[..., Any], database: Target, tmp_path: Path, command: str, configuration: str, words: str
 ) -> None:
     config = tmp_path / "dbops.toml"

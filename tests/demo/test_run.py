@@ -20,7 +20,6 @@ from dbops.evidence.run import Run
 from dbops.model import CheckStatus, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from dbops.connection.server import ScratchServer
@@ -44,37 +43,35 @@ def findings(report: Report) -> list[tuple[str, str]]:
     return sorted((finding.rule, finding.object) for check in report.checks for finding in check.findings)
 
 
-def test_the_healthy_erp_has_no_findings_and_every_rule_about_it_passes(
-    erp: Target, audited: Callable[[Target], Report]
-) -> None:
-    report = audited(erp)
+def test_the_healthy_erp_has_no_findings_and_every_rule_about_it_passes(erp: Target, tmp_path: Path) -> None:
+    report = audited(erp, tmp_path)
     assert findings(report) == []
     assert {check.status for check in report.checks} == {CheckStatus.PASS}
 
 
 def test_the_broken_erp_has_the_planted_findings_and_no_other(
-    server: ScratchServer, erp: Target, audited: Callable[[Target], Report]
+    server: ScratchServer, erp: Target, tmp_path: Path
 ) -> None:
     with scratch(server, erp.database) as connection:
         planted = demo_erp.break_it(connection)
-    report = audited(erp)
+    report = audited(erp, tmp_path)
     assert findings(report) == [(defect.rule, defect.object) for defect in planted]
     assert len(planted) >= 8
 
 
 @pytest.mark.parametrize("slug", [defect.slug for defect in demo_erp.planted_defects()])
 def test_each_defect_alone_is_found_by_its_rule_alone(
-    server: ScratchServer, erp: Target, audited: Callable[[Target], Report], slug: str
+    server: ScratchServer, erp: Target, tmp_path: Path, slug: str
 ) -> None:
     defect = next(one for one in demo_erp.planted_defects() if one.slug == slug)
     with scratch(server, erp.database) as connection, connection.transaction():
         connection.execute(defect.sql.encode())
-    assert findings(audited(erp)) == [(defect.rule, defect.object)]
+    assert findings(audited(erp, tmp_path)) == [(defect.rule, defect.object)]
 
 
 @pytest.mark.parametrize("origin", ["installed", "wheel"])
 def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
-    tmp_path: Path, origin: str, capsys: pytest.CaptureFixture[str], of_the_server: tuple[str, ...]
+    tmp_path: Path, origin: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     binaries = find_server(None, environ=os.environ) if origin == "installed" else find_embedded()
     if binaries is None:
@@ -124,13 +121,11 @@ def test_a_demo_leaves_no_server_and_no_directory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def answered(
-    server: ScratchServer, erp: Target, audited: Callable[[Target], Report]
-) -> tuple[tuple[demo_erp.Planted, ...], Report]:
+def answered(server: ScratchServer, erp: Target, tmp_path: Path) -> tuple[tuple[demo_erp.Planted, ...], Report]:
     """What was planted, and an audit that found all of it."""
     with scratch(server, erp.database) as connection:
         planted = demo_erp.break_it(connection)
-    return planted, audited(erp)
+    return planted, audited(erp, tmp_path)
 
 
 def test_a_defect_that_is_not_found_fails_the_demo(answered: tuple[tuple[demo_erp.Planted, ...], Report]) -> None:

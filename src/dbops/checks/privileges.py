@@ -1,7 +1,7 @@
 """What a role would have to be granted so that every rule could say all it has to say.
 
-A gap is what a rule has to do without because the server refused it, and for which there is a GRANT (or an ALTER ROLE). What
-neither helps with (an extension that is not installed, nothing declared) is none.
+A gap is what a rule has to do without because the server refused it, and for which there is a GRANT (or an ALTER ROLE).
+What neither helps with (an extension that is not installed, nothing declared) is none.
 """
 
 from __future__ import annotations
