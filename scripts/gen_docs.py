@@ -32,8 +32,10 @@ def cli_page() -> dict[str, str]:
 def schema_pages() -> dict[str, str]:
     """Return docs/schema/*.json."""
     from dbops.evidence.schema import schemas
+    from dbops.settings import Settings
 
-    return {f"schema/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
+    documents = schemas() | {"configuration-v1": Settings.model_json_schema()}
+    return {f"schema/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in documents.items()}
 
 
 def check_pages() -> dict[str, str]:
