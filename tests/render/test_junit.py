@@ -88,9 +88,16 @@ def test_a_run_that_broke_before_its_first_check_is_not_green(make_report: MakeR
 
 
 def test_a_skip_that_strictness_counts_is_not_green(make_report: MakeReport) -> None:
-    check = Check(check="slow-query", status=CheckStatus.SKIP, reason="no rights")
-    assert {"dbops.audit/verdict": "passed", "dbops.audit/slow-query": "skipped"} == kinds(make_report(check))
-    assert "error" == kinds(make_report(check, strict=True))["dbops.audit/verdict"]
+    skipped = Check(check="slow-query", status=CheckStatus.SKIP, reason="no rights")
+    passed = Check(check="no-primary-key", status=CheckStatus.PASS)
+    lenient = kinds(make_report(skipped, passed))
+    assert ("passed", "skipped") == (lenient["dbops.audit/verdict"], lenient["dbops.audit/slow-query"])
+    assert "error" == kinds(make_report(skipped, passed, strict=True))["dbops.audit/verdict"]
+
+
+def test_nothing_but_skips_is_not_green(make_report: MakeReport) -> None:
+    skipped = Check(check="slow-query", status=CheckStatus.SKIP, reason="no rights")
+    assert "error" == kinds(make_report(skipped))["dbops.audit/verdict"]
 
 
 def test_a_passed_run_is_green(make_report: MakeReport) -> None:
