@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions
+from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.secrets import redact
 from dbops.storage.stored import DUMP, DUMP_DIRECTORY, INVENTORY, LISTING, ROLES
@@ -227,7 +227,7 @@ class Making:
         )
         stored = self.store.publish(self.name, manifest, partials)
         # The run keeps a copy: the dump may be pruned one day, what was promised about it may not.
-        shutil.copyfile(stored.path, self.run.directory / "manifest.json")
+        write_new(self.run.directory / "manifest.json", stored.path.read_bytes())
         return manifest
 
     def _settings(self) -> dict[str, str]:

@@ -6,19 +6,23 @@ What this does not do: say where the archive comes from (`schema.py`, `restore.p
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbops.backup.archive import Archiver, warnings_of
 from dbops.backup.inventory import read_inventory
 from dbops.connection.binaries import find_client, find_server, format_version
+from dbops.connection.process import last_lines
 from dbops.drill.compare import check_errors, compare_catalog
 from dbops.drill.contents import Contents, parse_listing
 from dbops.drill.copy import open_copy
 from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
-from dbops.errors import DamageError, ProgramMissingError
+from dbops.errors import DamageError, EvidenceNotKeptError, ProgramMissingError
 from dbops.model import CheckStatus
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 
 _OLDEST_TARGET = 15
+# Bytes; with less than this left beside the listing, a pg_restore that ended badly is not held against the archive.
+_ROOM_FOR_A_LISTING = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,19 @@ def choose_programs(source_major: int, archive_major: int, options: DrillOptions
 
 
 def read_contents(archiver: Archiver, archive: Path, listing: Path) -> Contents:
-    """Keep what `pg_restore --list` says of an archive in `listing` and return it. Raises DamageError."""
+    """Keep what `pg_restore --list` says of an archive in `listing` and return it.
+
+    Raises DamageError; EvidenceNotKeptError where there was no room for the listing, which says nothing of the archive.
+    """
     completed = archiver.contents(archive, listing)
     if completed.exit_code != 0:
+        said = last_lines(completed.stderr)
+        if os.strerror(errno.ENOSPC) in said or shutil.disk_usage(listing.parent).free < _ROOM_FOR_A_LISTING:
+            raise EvidenceNotKeptError(
+                f"cannot write {listing}: there is no room for it", hint="free some space on that file system"
+            )
         raise DamageError(
-            f"pg_restore cannot read {archive.name}: it ended with {completed.exit_code}",
+            f"pg_restore cannot read {archive.name}: it ended with {completed.exit_code}: {said or 'it said nothing'}",
             hint="do not restore from this archive; take a new one with: dbops backup",
         )
     warnings_of(completed)
