@@ -17,6 +17,7 @@ from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import changes_since, findings_of, previous_audit
 from dbops.checks.exact import ask_server, open_questions
 from dbops.checks.expected_plans import with_expected_plans
+from dbops.checks.fix_script import NEEDED, fix_script, write_fixes
 from dbops.checks.names import qualified
 from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
@@ -55,18 +56,19 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     slow_log: Sequence[Path] = (),
     around: Surroundings | None = None,
     save_to: Path | None = None,
+    fix_to: Path | None = None,
     allow_superuser: bool = False,
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
     `slow_log` are log files of its server; without `around` the rules about what surrounds the database are skipped;
-    `save_to` keeps everything that was read, for every rule, in a file; `allow_superuser` lets declared queries be
-    explained in a superuser's session. Raises UsageError for an unknown rule or a file that is no such log, before
-    anything is opened, ConfigurationError for a declared expression or query that a server cannot parse, and what the
-    session raises.
+    `save_to` keeps everything that was read, for every rule, in a file; `fix_to` is where the script goes that mends
+    what was found; `allow_superuser` lets declared queries be explained in a superuser's session. Raises UsageError for
+    an unknown rule or a file that is no such log, before anything is opened, ConfigurationError for a declared
+    expression or query that a server cannot parse, and what the session raises.
     """
     chosen = selected_rules(policy) if save_to is None else (*selected_rules(policy), *rules().values())
-    wanted = needed_reads(chosen)
+    wanted = needed_reads(chosen) | (NEEDED if fix_to else frozenset())
     logged = _logged(slow_log, run) if slow_log else None
     with (
         looking_around(around, wanted),
@@ -85,7 +87,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     if save_to:
         save_catalog(save_to, catalog, run.target, run.clock.now())
         run.note(f"everything that was read is saved in {save_to}; dbops audit --catalog {save_to} judges it again")
-    checks = audit_catalog(catalog, policy, run)
+    checks = audit_catalog(catalog, policy, run, fix_to=fix_to)
     _tell_changes(run, run.target, checks, partly=bool(catalog.busy))
 
 
@@ -100,7 +102,7 @@ def _with_server_forms(catalog: Catalog, policy: Policy, around: Surroundings, r
     return asked.catalog
 
 
-def replay(saved: SavedCatalog, policy: Policy, run: Run) -> None:
+def replay(saved: SavedCatalog, policy: Policy, run: Run, *, fix_to: Path | None = None) -> None:
     """Hold a saved catalog against `policy`. The run is of the file: it counts as no audit of the database."""
     target = saved.target
     run.target = target.model_copy(update={"kind": KIND, "system_identifier": None})
@@ -109,7 +111,7 @@ def replay(saved: SavedCatalog, policy: Policy, run: Run) -> None:
         f"this is what was read of the database{cluster} at {rfc3339(saved.saved_at)}, out of a file"
         f" (sha256 {saved.sha256}); the database itself was not asked"
     )
-    audit_catalog(saved.catalog, policy, run)
+    audit_catalog(saved.catalog, policy, run, fix_to=fix_to)
 
 
 def missing_privileges(
@@ -133,7 +135,7 @@ def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
     return log.statements
 
 
-def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> tuple[Check, ...]:
+def audit_catalog(catalog: Catalog, policy: Policy, run: Run, *, fix_to: Path | None = None) -> tuple[Check, ...]:
     """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them."""
     with run.step("rules"), without_cycle_collection():
         checks = run_rules(catalog, policy)
@@ -149,7 +151,19 @@ def audit_catalog(catalog: Catalog, policy: Policy, run: Run) -> tuple[Check, ..
     if unselected := sorted(rules().keys() - {rule.slug for rule in selected_rules(policy)}):
         run.not_tested(f"rules that were not run: {', '.join(unselected)}")
     _tell_baseline(run, policy, checks)
+    if fix_to:
+        _write_fixes(fix_to, catalog, policy, checks, run)
     return checks
+
+
+def _write_fixes(path: Path, catalog: Catalog, policy: Policy, checks: Sequence[Check], run: Run) -> None:
+    """Write the script that mends what was found; the run keeps it too, as the archive of what it drops."""
+    with run.step("fixes"):
+        script = fix_script(catalog, policy, checks)
+        undo = write_fixes(script, path)
+        write_fixes(script, run.directory / "fix.sql")
+    left = f", leaves {script.left} and says why" if script.left else ""
+    run.note(f"{path} mends {script.mended} of {script.mended + script.left} findings{left}; {undo} undoes it")
 
 
 def _tell_baseline(run: Run, policy: Policy, checks: Sequence[Check]) -> None:

@@ -11,19 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbops.checks.catalog import Collation, Constraint, EqualityFamilies, Index, OperatorClass, Relation, TableColumns
 from dbops.checks.ddl import Name, Verb, read
 from dbops.checks.fixes import plan
 from dbops.checks.quantities import PAGE_BYTES, size
 from dbops.checks.surplus import with_parts
+from dbops.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.fixes import Plan, Step
     from dbops.checks.policy import Policy
     from dbops.model import Check
 
+# What the plan looks at beside the findings, whatever rules were selected.
+NEEDED = frozenset({Relation, TableColumns, Index, Constraint, OperatorClass, Collation, EqualityFamilies})
 # How long a lock that makes others wait may be waited for.
 LOCK_TIMEOUT = "5s"
 _SETTINGS = ("client_encoding = 'UTF8'", "standard_conforming_strings = on", "statement_timeout = 0")
@@ -56,6 +61,17 @@ def fix_script(catalog: Catalog, policy: Policy, checks: Iterable[Check]) -> Fix
     )
 
 
+def write_fixes(script: FixScript, path: Path) -> Path:
+    """Write a script to a file and the one that undoes it beside it; return the second one's path.
+
+    Raises EvidenceNotKeptError where that is not possible.
+    """
+    undo = path.with_name(f"{path.stem}.undo{path.suffix}")
+    write_atomically(path.absolute(), script.text.encode())
+    write_atomically(undo.absolute(), script.undo.encode())
+    return undo
+
+
 def _lines(*parts: Iterable[str]) -> str:
     return "\n".join(line for part in parts for line in part) + "\n"
 
@@ -63,14 +79,14 @@ def _lines(*parts: Iterable[str]) -> str:
 def _comment(text: str, indent: str = "") -> Iterator[str]:
     """Yield a text as comment lines; a line break in it cannot end the comment, since each line is one of its own."""
     for line in text.splitlines() or [""]:
-        words, row = line.split(" "), ""
-        for word in words:
+        row = ""
+        for word in "".join(c if c.isprintable() else "?" for c in line).split(" "):
             if row and len(indent) + len(row) + len(word) >= _WIDTH - len("-- "):
                 yield f"-- {indent}{row}"
                 row = "  " + word
             else:
                 row = f"{row} {word}" if row else word
-        yield f"-- {indent}{''.join(c if c.isprintable() else '?' for c in row)}".rstrip()
+        yield f"-- {indent}{row}".rstrip()
 
 
 def _settings() -> Iterator[str]:
@@ -81,12 +97,13 @@ def _settings() -> Iterator[str]:
 def _header(catalog: Catalog, made: Plan) -> Iterator[str]:
     major = catalog.server.version // 10_000
     yield from _comment(
-        f"Mends {made.mended} findings of an audit of the database {catalog.server.database} (PostgreSQL {major})."
+        f"Mends {made.mended} of {made.mended + len(made.left)} findings of an audit of the database"
+        f" {catalog.server.database} (PostgreSQL {major})."
     )
     yield from _comment(
         "Read it, then run it with psql -X -f, never with --single-transaction: CONCURRENTLY refuses a transaction. It"
-        " stops at the first error; then audit again, which writes what is left to do. What it drops, the script beside"
-        " it (.undo.sql) makes again."
+        " stops at the first error; then audit again, which writes what is left to do. What it does, the script"
+        " beside it (.undo) takes back."
     )
     yield from _settings()
 

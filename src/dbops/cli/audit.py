@@ -46,6 +46,10 @@ class AuditOptions(SuperuserOptions, FailOnOptions, TargetOptions):
     catalog: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Judge a saved catalog in place of a database.")
     ] = None
+    fix: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a script for psql that mends what was found, and one that undoes it."),
+    ] = None
     check_privileges: Annotated[
         bool, typer.Option("--check-privileges", help="Print what the role may not see, rule by rule, with the GRANTs.")
     ] = False
@@ -61,9 +65,13 @@ class AuditOptions(SuperuserOptions, FailOnOptions, TargetOptions):
             if given := [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]:
                 message = f"--catalog judges a file in place of a database, so {given[0]} has nothing to do"
                 raise UsageError(message, hint=f"leave {given[0]} or --catalog out")
-        if self.save_catalog is not None and not self.save_catalog.absolute().parent.is_dir():
-            message = f"--save-catalog {self.save_catalog}: there is no directory {self.save_catalog.absolute().parent}"
-            raise UsageError(message, hint="create the directory, or name another file")
+        for option, path in (("--save-catalog", self.save_catalog), ("--fix", self.fix)):
+            if path is not None and not path.absolute().parent.is_dir():
+                message = f"{option} {path}: there is no directory {path.absolute().parent}"
+                raise UsageError(message, hint="create the directory, or name another file")
+        if self.fix is not None and self.check_privileges:
+            message = "--check-privileges finds nothing that --fix could mend"
+            raise UsageError(message, hint="leave one of them out")
 
 
 def audit(options: AuditOptions) -> Outcome:
@@ -94,6 +102,7 @@ def audit(options: AuditOptions) -> Outcome:
             policy=policy,
             slow_log=options.slow_log or (),
             save_to=options.save_catalog,
+            fix_to=options.fix,
             allow_superuser=options.allow_superuser,
         )
     return Outcome(run.report, run.report_path)
@@ -108,7 +117,7 @@ def _replayed(options: AuditOptions, settings: Settings, policy: Policy, path: P
     selected_rules(policy)  # an unknown rule is a mistake of the command line's, not a run
     saved = load_catalog(path)
     with recorded(options, settings, "audit", "index-audit") as (run, _):
-        replay(saved, policy, run)
+        replay(saved, policy, run, fix_to=options.fix)
     return Outcome(run.report, run.report_path)
 
 

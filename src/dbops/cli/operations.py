@@ -35,6 +35,7 @@ def audit_into(
     policy: Policy | None = None,
     slow_log: Sequence[Path] = (),
     save_to: Path | None = None,
+    fix_to: Path | None = None,
     allow_superuser: bool = False,
 ) -> None:
     """Audit `target`, and log files of its server, by `policy`, or else by that which the settings describe."""
@@ -48,6 +49,7 @@ def audit_into(
         slow_log=slow_log,
         around=surroundings(settings),
         save_to=save_to,
+        fix_to=fix_to,
         allow_superuser=allow_superuser,
     )
 
