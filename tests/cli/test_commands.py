@@ -176,6 +176,50 @@ def test_init_writes_a_file_that_loads_and_audits_clean(
     assert ("pass", len(declared)) == (missing["status"], missing["scope"]["checked"])
 
 
+def test_init_declares_constraints_and_row_level_security_and_the_audit_finds_them_again(
+    dbops: Dbops, database: Target, url_of: UrlOf, run_sql: RunSql, bare_environment: Path
+) -> None:
+    run_sql(
+        database,
+        """
+        create schema "Odd";
+        create table "Odd"."Clinic's" (id int, "Teil" int, primary key (id, "Teil"), unique ("Teil", id));
+        create table visit (
+            id int primary key, clinic int, part int, fee numeric, during daterange, code text,
+            constraint visit_fee check (fee >= 0 and code ~ '^[a-z"]+$' and during <> '[2020-01-01,2020-02-01)'),
+            constraint "visit clinic" foreign key (part, clinic) references "Odd"."Clinic's" ("Teil", id)
+                on delete cascade,
+            constraint apart exclude using gist (during with &&) where (code is not null)
+        );
+        alter table visit add constraint late check (id > 0) not valid;
+        create index on visit (part, clinic);
+        create index on visit (clinic, part);
+        alter table visit enable row level security, force row level security;
+        create policy own on visit using (id = 1);
+        create table log (at date, primary key (at)) partition by range (at);
+        create table log_2026 partition of log for values from ('2026-01-01') to ('2027-01-01');
+        alter table log enable row level security;
+        alter table log_2026 enable row level security;
+        """,
+    )
+    answered = dbops("init", "--database-url", url_of(database))
+    assert "4 indexes, 3 constraints and the row-level security of 2 tables declared as expectations" in answered.out
+    assert "1 could not be declared" in answered.out
+    text = (bare_environment / "dbops.toml").read_text()
+    assert "# public.visit: late" in text.splitlines()
+    expected = tomllib.loads(text)["expect"]
+    assert [("check", "visit_fee"), ("exclude", "apart"), ("fk", "visit clinic")] == sorted(
+        (one["kind"], one["name"]) for one in expected["constraint"]
+    )
+    assert {"public.visit": "forced", "public.log": "enabled"} == {
+        one["table"]: one["rls"] for one in expected["table"]
+    }
+    report = dbops("audit", "--json", "--database-url", url_of(database)).report
+    scopes = {check["check"]: check["scope"] for check in report["checks"] if check["check"].startswith("expected-")}
+    assert [] == [check["findings"] for check in report["checks"] if check["check"] in scopes and check["findings"]]
+    assert (3, 2) == (scopes["expected-constraint-missing"]["checked"], scopes["expected-rls-missing"]["checked"])
+
+
 def test_init_does_not_replace_a_file_unless_told_to(dbops: Dbops, bare_environment: Path) -> None:
     (bare_environment / "dbops.toml").write_text("# mine, and [broken\n")
     answered = dbops("init")

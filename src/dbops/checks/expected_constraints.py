@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dbops.checks.catalog import Index, UnprovenConstraint
 from dbops.checks.declarations import UnknownNameError, canonical_name, column_of, is_busy, relation_of
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _NEAREST = 2
 # The types in the catalog that satisfy a kind, the very one first.
 _TYPES = {"pk": "p", "unique": "up", "fk": "f", "check": "c", "exclude": "x"}
-_ACTIONS = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
+_ACTIONS: dict[str, Action] = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 _MATCHES = {"f": " match full", "p": " match partial"}
 _KEYWORD = re.compile(r"\s*(?:check|exclude)\b\s*", re.IGNORECASE)
 # What the server prints after the expression of a check.
@@ -204,6 +205,11 @@ def printed_expression(there: Constraint) -> str:
     for suffix in _AFTER_CHECK:
         text = text.removesuffix(suffix)
     return without_keyword(text)
+
+
+def on_delete(there: Constraint) -> Action | None:
+    """Return what a foreign key does on delete, None where that is the default."""
+    return _ACTIONS[there.on_delete] if there.on_delete != "a" else None
 
 
 def without_keyword(text: str) -> str:

@@ -27,8 +27,8 @@ class InitOptions(TargetNameOptions, CommonOptions):
 def init(options: InitOptions) -> Outcome:
     """Write a first dbops.toml, from a reference database.
 
-    It holds the objectives, and declares the critical indexes of that database; without one, examples. It is written
-    to --config, else to the working directory.
+    It holds the objectives, and declares the critical indexes, the constraints and the row-level security of that
+    database; without one, examples. It is written to --config, else to the working directory.
     """
     from dbops.cli.running import report_of, settings_without_file, target_or_none
     from dbops.files import write_atomically
@@ -44,7 +44,11 @@ def init(options: InitOptions) -> Outcome:
     made = draft(_catalog(target) if target else None, _url(target) if target else None)
     write_atomically(path, made.text.encode(), 0o644)
     left = [f"{len(made.left_out)} could not be declared; they are listed in the file"] if made.left_out else []
-    notes = [f"wrote {path}", f"{counted(made.declared, 'index', 'indexes')} declared as expectations", *left]
+    declared = (
+        f"{counted(made.indexes, 'index', 'indexes')}, {counted(made.constraints, 'constraint')} and the row-level"
+        f" security of {counted(made.tables, 'table')} declared as expectations"
+    )
+    notes = [f"wrote {path}", declared, *left]
     return Outcome(report_of("init", notes=notes), listing=(*notes, "Next: look through it, then dbops audit"))
 
 
