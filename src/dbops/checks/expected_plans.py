@@ -17,7 +17,7 @@ from dbops.checks.catalog import ExpectedPlan, ExpectedPlanNode, ReadFailure, Se
 from dbops.checks.declarations import UnknownNameError, relation_of
 from dbops.checks.expectations import match_indexes
 from dbops.checks.explain import Question, ask, search_path_of
-from dbops.checks.names import parse_qualified, qualified, quote
+from dbops.checks.names import parse_qualified, qualified, quote, unquote
 from dbops.checks.statements import highest_parameter, normalise
 from dbops.checks.surplus import with_parts
 from dbops.errors import ConfigurationError
@@ -161,14 +161,32 @@ def _without_plan(catalog: Catalog, declared: Declared[ExpectedQuery], plan: Exp
     if plan.state is None:  # it has one, which reads nothing
         return PlanMatch(declared, unknown=ReadFailure("skip", problem))
     if plan.state == "42501":
-        user = quote(catalog.server.user)
-        return PlanMatch(
-            declared,
-            unknown=ReadFailure("skip", problem, f"grant select on what the query reads to {user}; EXPLAIN wants it"),
-        )
+        return PlanMatch(declared, unknown=ReadFailure("skip", problem, _grant(catalog, declared.value.sql)))
     if plan.state[:2] in {"0A", "22", "3F", "42"}:
         return PlanMatch(declared, (f"the server refuses it: {problem}",))
     return PlanMatch(declared, unknown=ReadFailure("error", f"{problem} (SQLSTATE {plan.state})"))
+
+
+def _grant(catalog: Catalog, sql: str) -> str:
+    """Return the GRANT that lets the role explain a query, which takes the rights to run it."""
+    user, tables = quote(catalog.server.user), _tables_named(catalog, sql)
+    if not tables:
+        return f"grant what the query needs to {user}: EXPLAIN takes the same rights as running it"
+    schemas = sorted({quote(table.schema) for table in tables} - {"public"})
+    usage = f"grant usage on schema {', '.join(schemas)} to {user};\n" if schemas else ""
+    names = sorted({qualified(table.schema, table.name) for table in tables})
+    return f"{usage}grant select on {', '.join(names)} to {user};"
+
+
+def _tables_named(catalog: Catalog, sql: str) -> list[Relation]:
+    """Return the relations that stand where a query names what it reads; without a schema, public's."""
+    words = [token.text for token in normalise(sql).tokens]
+    found = []
+    for i, before in enumerate(words[:-1], start=1):
+        if before in {"from", "join", "only", ",", "("}:
+            name = ("public", *words[i : i + 1]) if words[i + 1 : i + 2] != ["."] else words[i : i + 3 : 2]
+            found.append(catalog.relation_named(*map(unquote, name)) if len(name) == 2 else None)
+    return [table for table in found if table]
 
 
 def _failures(
