@@ -68,8 +68,9 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  
 
 
 def _rows(catalog: Catalog, table: Relation, upkeep: TableUpkeep) -> int:
-    estimated = sum(max(leaf.rows, 0) for leaf in catalog.leaves(table.oid))
-    return max(upkeep.live, estimated)
+    # A partition that was never analyzed has no estimate, but a counter.
+    live = catalog.once("live rows", lambda: {row.table: row.live for row in catalog.rows(TableUpkeep)})
+    return max(upkeep.live, sum(max(leaf.rows, live.get(leaf.oid, 0), 0) for leaf in catalog.leaves(table.oid)))
 
 
 def _of_table(table: Relation, upkeep: TableUpkeep) -> str | None:
