@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dbops.checks.policy import Policy
+    from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
     from dbops.model import Check, Finding
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     PolicyOf = Callable[..., Policy]
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
+NEEDS_15 = "fk_and_duplicates.sql"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def close(target: Target, policy: Policy, snapshot: Snapshot, seen: Callable[[Ca
     with psycopg.connect(target.conninfo(), password=target.password, autocommit=True) as connection:
         for statement in script.statements:
             connection.execute(statement.encode())
+    if catalog.server.version < 150000:
+        time.sleep(1)  # until then counters went through a process of their own, and were up to half a second old
     return Closed(before, script, run_rules(seen(snapshot(target)), policy), left)
 
 
@@ -107,11 +112,15 @@ def test_the_broken_demo_is_mended(erp: Target, snapshot: Snapshot) -> None:
     assert "duplicate-index" not in of_the_server
 
 
-@pytest.mark.parametrize("name", ["fk_and_duplicates.sql", "pagila.sql"])
-def test_a_fixture_is_mended(name: str, database: Target, snapshot: Snapshot, policy_of: PolicyOf) -> None:
+@pytest.mark.parametrize("name", [NEEDS_15, "pagila.sql"])
+def test_a_fixture_is_mended(
+    name: str, database: Target, server: ScratchServer, snapshot: Snapshot, policy_of: PolicyOf
+) -> None:
     path = FIXTURES / name
     if not path.exists():
         pytest.skip(f"{name} is not beside this checkout")
+    if name == NEEDS_15 and server.binaries.major < 15:
+        pytest.skip("needs PostgreSQL 15")
     load(database, path.read_text())
     closed = close(database, policy_of(), snapshot)
     closed.check()
@@ -379,8 +388,9 @@ def test_a_bloated_index_is_built_anew_unless_it_goes(
         database,
         "create table visit (id bigint primary key, n int, m int); insert into visit select g, g, g"
         " from generate_series(1, 1000) g; create index a on visit (n); create index b on visit (n);"
-        "create index c on visit (m); analyze visit; update pg_class set relpages = 5000 where relname in ('b', 'c')",
+        "create index c on visit (m)",
     )
+    run_sql(database, "analyze visit; update pg_class set relpages = 5000 where relname in ('b', 'c')")
     closed = close(database, policy_of(), snapshot)
     closed.check()
     assert "index-bloat" in rules_of(closed.before)

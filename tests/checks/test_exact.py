@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
+    from dbops.connection.binaries import Binaries
     from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
     from dbops.model import Check
@@ -70,13 +70,15 @@ expression = "using btree (on_day with =) where (code similar to 'a%')"
 
 
 @pytest.fixture
-def asked(database: Target, run_sql: Callable[..., Any], snapshot: Callable[..., Catalog]) -> Callable[..., Catalog]:
+def asked(
+    database: Target, run_sql: Callable[..., Any], snapshot: Callable[..., Catalog], binaries: Binaries
+) -> Callable[..., Catalog]:
     """Return the snapshot of `SCHEMA` with what a server said to the open questions of a policy."""
     run_sql(database, SCHEMA)
 
     def ask(policy: Policy) -> Catalog:
         catalog = snapshot(database)
-        return ask_server(catalog, open_questions(catalog, policy), environ=os.environ).catalog
+        return ask_server(catalog, open_questions(catalog, policy), environ={}, bindir=binaries.directory).catalog
 
     return ask
 
@@ -188,6 +190,7 @@ def test_what_a_server_refuses_to_parse_is_refused_with_its_place(
     run_sql: Callable[..., Any],
     snapshot: Callable[..., Catalog],
     tmp_path: Path,
+    binaries: Binaries,
 ) -> None:
     from dbops.checks.policy import Policy
 
@@ -197,7 +200,7 @@ def test_what_a_server_refuses_to_parse_is_refused_with_its_place(
     policy = Policy.from_settings(load_settings({}, cwd=tmp_path, environ={}))
     catalog = snapshot(database)
     with pytest.raises(ConfigurationError) as caught:
-        ask_server(catalog, open_questions(catalog, policy), environ=os.environ)
+        ask_server(catalog, open_questions(catalog, policy), environ={}, bindir=binaries.directory)
     assert caught.value.message.startswith("dbops.toml:3: PostgreSQL refuses what the expectation 'x' declares, ")
     assert problem in caught.value.message
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
+    from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
     from dbops.model import Check
 
@@ -23,15 +24,18 @@ DUPLICATES = ["d01_dup", "d07_samepred", "d08b_expr", "d09_uniq", "d15_replid", 
 
 @pytest.fixture
 def checks(
-    database: Target, run_sql: Callable[..., Any], snapshot: Callable[..., Catalog], policy_of: Callable[..., Policy]
+    database: Target,
+    server: ScratchServer,
+    run_sql: Callable[..., Any],
+    snapshot: Callable[..., Catalog],
+    policy_of: Callable[..., Policy],
 ) -> dict[str, Check]:
     if not FIXTURE.exists():
         pytest.skip("the fixture is not beside this checkout")
-    run_sql(database, FIXTURE.read_text())
-    catalog = snapshot(database)
-    if catalog.server.version < 150000:
+    if server.binaries.major < 15:
         pytest.skip("the fixture needs PostgreSQL 15")
-    return {check.check: check for check in run_rules(catalog, policy_of())}
+    run_sql(database, FIXTURE.read_text())
+    return {check.check: check for check in run_rules(snapshot(database), policy_of())}
 
 
 def test_the_foreign_keys_of_the_fixture_are_told_apart(

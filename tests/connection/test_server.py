@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["installed", "embedded"])
-def binaries(request: pytest.FixtureRequest) -> Binaries:
+def each_binaries(request: pytest.FixtureRequest) -> Binaries:
     """Each kind of PostgreSQL that this machine has."""
     found: Binaries | None = None
     if request.param == "embedded":
@@ -82,9 +82,9 @@ def test_a_command_returns_no_rows(database: Target, run_sql: RunSql) -> None:
     assert run_sql(database, "select 1; create table t (n int)") == []
 
 
-def test_it_answers_and_leaves_nothing(binaries: Binaries) -> None:
-    with ScratchServer(binaries) as server:
-        assert show(server, "show server_version_num") == str(binaries.version)
+def test_it_answers_and_leaves_nothing(each_binaries: Binaries) -> None:
+    with ScratchServer(each_binaries) as server:
+        assert show(server, "show server_version_num") == str(each_binaries.version)
         directory, pid = server.directory, server.pid
         assert registry.processes_in(directory) != []
         assert len(entries_naming(directory)) == 1
@@ -121,8 +121,8 @@ def test_encoding_and_locale_can_be_asked_for(any_binaries: Binaries) -> None:
         assert show(server, sql) == "SQL_ASCII C.UTF-8"
 
 
-def test_checksums_are_on_only_when_asked_for(binaries: Binaries, guarded: ScratchServer) -> None:
-    with ScratchServer(binaries) as server:
+def test_checksums_are_on_only_when_asked_for(each_binaries: Binaries, guarded: ScratchServer) -> None:
+    with ScratchServer(each_binaries) as server:
         assert (show(server, "show data_checksums"), show(guarded, "show data_checksums")) == ("off", "on")
 
 
