@@ -65,6 +65,11 @@ def _reach(catalog: Catalog, role: str) -> Reach:
     return Reach(becomes, _along(catalog, becomes, lambda grant: grant.inherits))
 
 
+def inherited(catalog: Catalog, role: str) -> Mapping[str, Way]:
+    """Return the roles whose rights a role has without a SET ROLE, itself included, each with the shortest way."""
+    return catalog.once(("inherited", role), lambda: _along(catalog, {role: ()}, lambda grant: grant.inherits))
+
+
 def _along(catalog: Catalog, start: Mapping[str, Way], usable: Callable[[Membership], bool]) -> dict[str, Way]:
     """Return everything that usable grants lead to from `start`, the shortest way first, else in the order of names."""
     grants = catalog.once("grants by member", lambda: _by_member(catalog))

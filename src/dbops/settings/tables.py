@@ -100,10 +100,14 @@ class Exemption(Table):
 
 
 class TenancyTable(Table):
-    """`[tenancy]`: how a row says whose it is, and how a session says for whom it asks."""
+    """`[tenancy]`: how a row says whose it is, and how a session says for whom it asks.
+
+    `tables` are tenants' although none of `columns` says so, `exempt` are nobody's although one does.
+    """
 
     columns: Names = ("org_id",)
     setting: Name = "app.org_id"
     id_type: Literal["int", "uuid", "slug", "text"] = "int"
     app_roles: Names = ()
+    tables: Names = ()
     exempt: tuple[Exemption, ...] = ()

@@ -11,9 +11,21 @@ create table visit (org_id bigint, id bigint, primary key (org_id, id));
 create table visit (id bigint primary key, "Org" uuid);
 create table listing (id bigint primary key, org_id bigint);
 
--- case: policies without effect
--- finds: public.visit
--- says: its 1 policies have no effect
+-- case: listed, its tenant told by another table
+-- finds: public.visit_note
+-- says: is listed as a tenant table and no row-level security
+-- policy: [tenancy]
+-- policy: tables = ["visit_note"]
+create table visit_note (visit_id bigint primary key);
+
+-- case: a listed table that is not there
+-- finds: skip
+-- policy: [tenancy]
+-- policy: tables = ["visit_notes"]
+create table visit_note (visit_id bigint primary key);
+
+-- case (near miss): policies without effect are another rule's
+-- finds: 0
 create table visit (org_id bigint, id bigint, primary key (org_id, id));
 create policy own on visit using (org_id = 1);
 

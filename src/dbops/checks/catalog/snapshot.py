@@ -159,6 +159,9 @@ class Catalog:
 
     def column_named(self, table: int, name: str) -> Column | None:
         """Return the column of that name."""
+        arrays = self._columns.get(table)
+        if arrays is None or name not in arrays.names:
+            return None
         return next((column for column in self.columns(table).values() if column.name == name), None)
 
     def column_names(self, table: int, numbers: Iterable[int]) -> tuple[str, ...]:

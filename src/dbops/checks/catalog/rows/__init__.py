@@ -6,7 +6,7 @@ else needs to know. A statement that differs on older servers has variants, `sql
 OIDs join rows and go no further: nothing that is printed or fingerprinted holds one.
 """
 
-from dbops.checks.catalog.rows.access import Publication, RowPolicy
+from dbops.checks.catalog.rows.access import Publication, RelationGrants, RowPolicy
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
 from dbops.checks.catalog.rows.capacity import AgedRelation, DatabaseAge, Horizon, Sequence, VacuumSettings
@@ -74,6 +74,7 @@ __all__ = [
     "QuerySettings",
     "RecentIndex",
     "Relation",
+    "RelationGrants",
     "ReplicationSlot",
     "RestoreHistory",
     "Role",

@@ -9,7 +9,11 @@ from dbops.checks.catalog.rows.base import read
 
 @read("row_policies")
 class RowPolicy(NamedTuple):
-    """A row-level security policy; `command` is * (all), r (select), a (insert), w (update) or d (delete)."""
+    """A row-level security policy; `command` is * (all), r (select), a (insert), w (update) or d (delete).
+
+    Its expressions depend on `columns` of its own table, on `functions` that are no part of PostgreSQL, and on other
+    `relations`; PostgreSQL does not say which of the two expressions does. A reference to the whole row is not noted.
+    """
 
     table: int
     name: str
@@ -18,6 +22,9 @@ class RowPolicy(NamedTuple):
     roles: tuple[str, ...]
     using_expression: str | None
     check_expression: str | None
+    columns: tuple[int, ...]
+    functions: tuple[int, ...]
+    relations: tuple[int, ...]
 
 
 @read("publications")
@@ -30,3 +37,16 @@ class Publication(NamedTuple):
     deletes: bool
     tables: tuple[int, ...]
     schemas: tuple[str, ...]
+
+
+@read("relation_grants")
+class RelationGrants(NamedTuple):
+    """What has been granted on one relation: `items` on all of it, `column_items` on single columns.
+
+    Each as PostgreSQL writes it, `grantee=letters/grantor`; `access.py` reads them. A relation without a row has the
+    default: its owner has every right, and nobody else has any.
+    """
+
+    table: int
+    items: tuple[str, ...]
+    column_items: tuple[str, ...]

@@ -1,5 +1,6 @@
 -- with: scope
--- Row-level security policies.
+-- Row-level security policies, and what PostgreSQL has noted that their expressions depend on: columns of their own
+-- table, functions of the database, other relations. The dependency on the table itself is another type ('a').
 select p.polrelid as "table"
      , p.polname as name
      , p.polcmd as command
@@ -11,6 +12,34 @@ select p.polrelid as "table"
        ) as roles
      , pg_catalog.pg_get_expr(p.polqual, p.polrelid) as using_expression
      , pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as check_expression
+     , array(
+            select distinct d.refobjsubid
+              from pg_catalog.pg_depend as d
+             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+               and d.objid = p.oid
+               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               and d.refobjid = p.polrelid
+               and d.refobjsubid > 0
+               and d.deptype = 'n'
+             order by 1
+       )::pg_catalog.text as columns
+     , array(
+            select d.refobjid
+              from pg_catalog.pg_depend as d
+             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+               and d.objid = p.oid
+               and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+             order by 1
+       )::pg_catalog.text as functions
+     , array(
+            select distinct d.refobjid
+              from pg_catalog.pg_depend as d
+             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+               and d.objid = p.oid
+               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               and d.refobjid <> p.polrelid
+             order by 1
+       )::pg_catalog.text as relations
   from pg_catalog.pg_policy as p
   join scope as s on s.oid = p.polrelid
  order by p.polrelid, p.polname
