@@ -275,11 +275,13 @@ class SourceInfo(Document):
 
 
 class BackupFile(Document):
-    """One file of a backup, by path relative to its manifest."""
+    """One file of a backup, by path relative to its manifest; `plain_…` is what an encrypted one holds."""
 
     path: str
     bytes: int
     sha256: str
+    plain_bytes: int | None = None
+    plain_sha256: str | None = None
 
 
 class BackupArtifact(Document):

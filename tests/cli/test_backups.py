@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pyrage
 import pytest
 
 if TYPE_CHECKING:
@@ -155,8 +156,23 @@ def test_a_backup_that_is_to_be_encrypted_is_never_made_in_the_clear(
     (bare_environment / "dbops.toml").write_text('[backup]\nrecipients = ["age1qqqqqqqq"]\n')
     answered = dbops("backup", "--database-url", url_of(database))
     assert 2 == answered.code
-    assert "does not encrypt backups" in answered.err
-    assert not (bare_environment / "backups").exists()
+    assert "recipient 1 of backup.recipients is no public key" in answered.err
+    assert [] == list((bare_environment / "backups").glob("*dump*"))
+
+
+def test_encrypted_backups_are_made_verified_and_drilled_from_the_configuration(
+    dbops: Dbops, url_of: Callable[..., str], database: Target, bare_environment: Path
+) -> None:
+    key = pyrage.x25519.Identity.generate()
+    (bare_environment / "identity.txt").write_text(f"{key}\n")
+    (bare_environment / "dbops.toml").write_text(
+        f'[backup]\nrecipients = ["{key.to_public()}"]\nidentity = "identity.txt"\n'
+    )
+    assert 0 == dbops("backup", "--database-url", url_of(database)).code
+    [encrypted] = (bare_environment / "backups").glob("*.dump.age")
+    assert encrypted.read_bytes().startswith(b"age-encryption.org/")
+    assert 0 == dbops("backup", "verify", "--rebuild-schema").code
+    assert 0 == dbops("drill", "--database-url", url_of(database)).code
 
 
 def test_the_form_of_a_dump_is_configured(

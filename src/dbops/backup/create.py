@@ -21,6 +21,7 @@ from dbops.connection.deadline import Deadline
 from dbops.connection.session import read_only
 from dbops.connection.workspace import workspace
 from dbops.errors import ConnectionFailedError, LockedError
+from dbops.storage.encryption import parse_recipients
 from dbops.storage.stored import database_key
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def create_backup(
     """
     report_path = options.report_path or store.directory / "backup-report.jsonl"
     deadline = Deadline.after(options.deadline)
+    if options.recipients:
+        parse_recipients(options.recipients)  # a misspelt key is told at once, not after the dump
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(telling(report_path, run))
         line.database = target.database

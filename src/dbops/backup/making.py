@@ -23,7 +23,8 @@ from dbops.backup.source import as_source_info, read_extensions
 from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.secrets import redact
-from dbops.storage.stored import DUMP, DUMP_DIRECTORY, INVENTORY, LISTING, ROLES
+from dbops.storage.encryption import NAME, SUFFIX, encrypt
+from dbops.storage.stored import DUMP, DUMP_DIRECTORY, ENCRYPTED_DUMP, INVENTORY, LISTING, ROLES
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -84,22 +85,70 @@ class Making:
         self.run.add_tool(*(self.ready.binaries.as_tool(name) for name in ("pg_dump", "pg_restore")))
         self._tell_what_is_left_out()
         contents = self._read_contents()
-        in_directory = self.options.form.format == "directory"
-        dump = self.store.reserve_directory(self.name) if in_directory else self.store.reserve(self.name, DUMP)
+        dump = self._place_for_dump()
         listing = self.store.reserve(self.name, LISTING)
         tables = self._dump_and_read_rows(dump)
         sequences = self._sequences_after(contents)
-        suffix = DUMP_DIRECTORY if in_directory else DUMP
         # Hashing takes one core and leaves the other to the program that decodes: side by side they take no longer.
-        with Background(lambda: self._seal(suffix, dump), cancel=lambda: None) as sealing:
+        with Background(lambda: self._seal(dump), cancel=lambda: None) as sealing:
             self._prove(dump, listing)
             sealed = sealing.result()
+        partials = {self._suffix: self.store.partial(self.name, self._suffix), LISTING: listing}
         with self._phase("publish"):
-            return self._publish(contents, tables, sequences, sealed, {suffix: dump, LISTING: listing})
+            return self._publish(contents, tables, sequences, sealed, partials)
 
-    def _seal(self, suffix: str, dump: Path) -> tuple[BackupFile, ...]:
+    @property
+    def _suffix(self) -> str:
+        if self._in_directory:
+            return DUMP_DIRECTORY
+        return ENCRYPTED_DUMP if self.options.recipients else DUMP
+
+    @property
+    def _in_directory(self) -> bool:
+        return self.options.form.format == "directory"
+
+    def _reserve(self) -> Path:
+        """Create what is to be published, empty, in the store."""
+        return (
+            self.store.reserve_directory(self.name)
+            if self._in_directory
+            else self.store.reserve(self.name, self._suffix)
+        )
+
+    def _place_for_dump(self) -> Path:
+        """Return where pg_dump writes: what is to be encrypted never lies in the store in the clear."""
+        if not self.options.recipients:
+            return self._reserve()
+        place = self.archiver.directory / "clear"
+        if self._in_directory:
+            place.mkdir(mode=0o700)
+        else:
+            place.touch(mode=0o600, exist_ok=False)
+        return place
+
+    def _seal(self, dump: Path) -> tuple[BackupFile, ...]:
+        plain = self._encrypt(dump, self._reserve()) if self.options.recipients else {}
         with self._phase("hash"):
-            return self.store.seal(self.name, suffix, dump)
+            files = self.store.seal(self.name, self._suffix, self.store.partial(self.name, self._suffix))
+        if not plain:
+            return files
+        held = [plain[one.path.rpartition("/")[2] if self._in_directory else ""] for one in files]
+        return tuple(
+            one.model_copy(update={"plain_sha256": digest, "plain_bytes": size})
+            for one, (digest, size) in zip(files, held, strict=True)
+        )
+
+    def _encrypt(self, dump: Path, place: Path) -> dict[str, tuple[str, int]]:
+        """Encrypt the dump into `place`; return SHA-256 and size in the clear by file name, "" for a single file."""
+        with self._phase("encrypt"):
+            if not self._in_directory:
+                return {"": encrypt(dump, place, self.options.recipients)}
+            found = {}
+            for path in sorted(dump.iterdir()):
+                sealed = place / f"{path.name}{SUFFIX}"
+                sealed.touch(mode=0o600, exist_ok=False)
+                found[sealed.name] = encrypt(path, sealed, self.options.recipients)
+            return found
 
     def _phase(self, name: str) -> contextlib.AbstractContextManager[StepRecorder]:
         return timed(self.run, self.line, name)
@@ -206,7 +255,7 @@ class Making:
         for suffix, data in ((ROLES, contents.roles), (INVENTORY, contents.inventory)):
             partials[suffix] = self.store.reserve(self.name, suffix)
             self.store.fill(partials[suffix], data)
-        small = [suffix for suffix in partials if suffix not in {DUMP, DUMP_DIRECTORY}]
+        small = [suffix for suffix in partials if suffix != self._suffix]
         files = {suffix: self.store.seal(self.name, suffix, partials[suffix])[0] for suffix in small}
         manifest = BackupManifest(
             id=self.run.run_id,
@@ -214,7 +263,12 @@ class Making:
             snapshot_at=_to_milliseconds(self.ready.facts.snapshot_at),
             published_at=utc_now(),
             source=as_source_info(self.session, self.ready.facts),
-            artifact=BackupArtifact(files=dump, format=self.options.form.format, codec=_codec(partials[LISTING])),
+            artifact=BackupArtifact(
+                files=dump,
+                format=self.options.form.format,
+                codec=_codec(partials[LISTING]),
+                encryption=NAME if self.options.recipients else None,
+            ),
             listing=files[LISTING],
             tools=(Tool(name="dbops", version=__version__), self.ready.binaries.as_tool("pg_dump")),
             tables=tuple(tables),

@@ -23,7 +23,8 @@ class BackupOptions:
     for. `report_path` is where the telemetry goes, by default `backup-report.jsonl` in the store. Files without a
     manifest are swept when older than `orphan_age`. `digest` is how much of the rows is read into digests.
     `form` is what the dump looks like. A dump that has not grown for `stall` seconds is given up. A server that is
-    about to be ready is asked `attempts` times, `pause` seconds apart, before anything is done.
+    about to be ready is asked `attempts` times, `pause` seconds apart, before anything is done. With
+    `recipients`, public keys of age, the dump is encrypted to them; the file `identity` holds a key to read it back.
     """
 
     bindir: Path | None = None
@@ -35,5 +36,7 @@ class BackupOptions:
     digest: DigestMode = DigestMode.AUTO
     form: Form = field(default_factory=Form)
     stall: float | None = 1800.0
+    recipients: tuple[str, ...] = ()
+    identity: Path | None = None
     attempts: int = 3
     pause: float = 2.0

@@ -7,7 +7,9 @@ problem says what is wrong and what mends it. What this does not do: change anyt
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -19,7 +21,6 @@ from dbops.errors import ProgramMissingError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dbops.backup.options import BackupOptions
     from dbops.connection.binaries import Binaries
@@ -62,7 +63,9 @@ def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
     problems = [*of_identity(session), *of_rights(session, facts, tables)]
     before = _last(store, session)
     last = sum(file.bytes for file in before.artifact.files) if before else None
-    problems += _of_space(store.directory, last, facts.database_bytes)
+    problems += _of_space(store.directory, last, facts.database_bytes, "--backup-dir")
+    if options.recipients:
+        problems += _of_space(Path(tempfile.gettempdir()), last, facts.database_bytes, "TMPDIR")
     binaries = None
     try:
         binaries = find_client(
@@ -114,14 +117,14 @@ def of_rights(session: Session, facts: SourceFacts, tables: tuple[TableFacts, ..
         )
 
 
-def _of_space(directory: Path, last: int | None, database_bytes: int) -> Iterator[Problem]:
+def _of_space(directory: Path, last: int | None, database_bytes: int, named_by: str) -> Iterator[Problem]:
     needed = (last or 0) * _GROWTH // 100 or database_bytes // _BEST_COMPRESSION
     free = shutil.disk_usage(directory).free
     if free < needed + _MIB:
         known = "the last backup was that large" if last else "less than a tenth of the database never suffices"
         yield Problem(
             f"{directory} has {free // _MIB} MiB free and at least {needed // _MIB + 1} MiB are needed ({known})",
-            "free some space there, or name another directory with --backup-dir",
+            f"free some space there, or name another directory with {named_by}",
         )
 
 

@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dbops.backup.archive import Archiver, warnings_of
@@ -19,11 +21,11 @@ from dbops.connection.workspace import workspace
 from dbops.errors import DamageError, DbopsError, ProgramFailedError, UnavailableError
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity, Verdict
 from dbops.storage.attested import Attestation, Kind, attest
+from dbops.storage.encryption import in_the_clear
 from dbops.storage.stored import StoredBackup, Unusable, verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from dbops.backup.options import BackupOptions
     from dbops.evidence.run import Run
@@ -128,11 +130,10 @@ class _Verifying:
             with self.run.step(f"hash {one.manifest.id}") as step:
                 step.output = f"{verify_hashes(one)} bytes"
                 self._compare_with_evidence(one)
-            with self.run.step(f"read {one.manifest.id}") as step:
-                completed = self._archiver(one).read_whole(one.dump)
-                step.exit_code = completed.exit_code
-                completed.check()
-                warnings_of(completed)
+            if one.encrypted and self.options.identity is None:
+                self.run.not_tested(f"reading backup {one.manifest.id}: it is encrypted, and no identity is named")
+                return Looked(one.manifest.id, one.path)
+            self._read(one)
         except (DamageError, ProgramFailedError) as error:
             # Retention removes the manifest first: without it this is no damage, it is no backup any more.
             return Looked(one.manifest.id, one.path, damage=error.message) if one.path.exists() else None
@@ -140,6 +141,15 @@ class _Verifying:
             self.deadline.left()
             return Looked(one.manifest.id, one.path, doubt=error.message)
         return Looked(one.manifest.id, one.path)
+
+    def _read(self, one: StoredBackup) -> None:
+        """Decode every block; of an encrypted backup that takes a copy in the clear, gone again afterwards."""
+        with self.run.step(f"read {one.manifest.id}") as step, TemporaryDirectory(dir=self.directory) as own:
+            archive = in_the_clear(one, Path(own), self.options.identity)
+            completed = self._archiver(one).read_whole(archive)
+            step.exit_code = completed.exit_code
+            completed.check()
+            warnings_of(completed)
 
     def _compare_with_evidence(self, one: StoredBackup) -> None:
         """Compare the manifest with the copy that the run which made it has sealed, where that is at hand.

@@ -66,13 +66,6 @@ def backup(options: BackupOptions) -> Outcome:
     from dbops.storage.local import LocalStore
 
     settings = settings_of(options)
-    if settings.backup.recipients:
-        # Never a backup in the clear where somebody has asked for an encrypted one.
-        raise UsageError(
-            "this version does not encrypt backups, and backup.recipients asks for it"
-            f" ({settings.origin('backup.recipients')})",
-            hint="leave it out and keep the backup directory on an encrypted disk",
-        )
     target = target_of(settings)
     how = making.BackupOptions(
         bindir=options.client_bindir,
@@ -80,6 +73,7 @@ def backup(options: BackupOptions) -> Outcome:
         report_path=options.report_path,
         digest=DigestMode(settings.drill.digest),
         form=Form(settings.backup.format, settings.backup.codec, settings.backup.jobs),
+        recipients=settings.backup.recipients,
     )
     if limit := time_limit_of(options):
         how = replace(how, deadline=limit)
@@ -167,7 +161,12 @@ def verify(options: BackupVerifyOptions) -> Outcome:
         raise UsageError("--all and the id of a backup contradict each other", hint="leave one of them out")
     settings = settings_of(options)
     limit = time_limit_of(options)
-    how = Making(bindir=options.client_bindir, environ=settings.environment, deadline=limit)
+    how = Making(
+        bindir=options.client_bindir,
+        environ=settings.environment,
+        deadline=limit,
+        identity=settings.backup.identity,
+    )
     store = LocalStore.open(settings.backup_dir)
     with (
         recorded(options, settings, "backup verify", "backup") as (run, progress),

@@ -133,6 +133,7 @@ def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: f
     options = DrillOptions(
         target_bindir=settings.drill.target_bindir,
         client_bindir=client_bindir,
+        identity=settings.backup.identity,
         environ=settings.environment,
         rto=objectives.rto,
         rpo=objectives.rpo,

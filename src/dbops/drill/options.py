@@ -31,10 +31,12 @@ class DrillOptions:
 
     `allowances` are the declared parts of a recovery that no drill can measure, by name ("detect", "decide",
     "cutover"). `target_bindir` names the server programs to restore into, `client_bindir` those to read the archive
-    with; `environ` is where else they are looked for. `extensions` may be created on the copy.
+    with; `environ` is where else they are looked for. The file `identity` holds the key to an encrypted backup.
+    `extensions` may be created on the copy.
     """
 
     target_bindir: Path | None = None
+    identity: Path | None = None
     client_bindir: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     deadline: float | None = 2 * 3600.0

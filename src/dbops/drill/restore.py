@@ -38,10 +38,12 @@ from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
 from dbops.secrets import redact
 from dbops.storage.attested import Attestation, Kind, attest
+from dbops.storage.encryption import in_the_clear
 from dbops.storage.stored import verify_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dbops.backup.inventory import Fact
     from dbops.drill.options import DrillOptions
@@ -152,6 +154,7 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
     """Return what a restore of a stored backup starts from; `data`: whether rows are restored."""
     manifest = stored.manifest
     options = rehearsal.options
+    archive = _archive_of(stored, rehearsal)
     with rehearsal.watch.phase("read contents"):
         archive_major = max(
             (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump"),
@@ -159,10 +162,10 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
         )
         programs = choose_programs(major_of(manifest.source.version), archive_major, options)
         archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
-        contents = read_contents(archiver, stored.dump, rehearsal.run.directory / "contents.list")
+        contents = read_contents(archiver, archive, rehearsal.run.directory / "contents.list")
         cast = Cast(_roles(stored))
     return Plan(
-        archive=stored.dump,
+        archive=archive,
         contents=contents,
         programs=programs,
         cast=cast,
@@ -172,6 +175,14 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
         extensions=manifest.extensions,
         data=data,
     )
+
+
+def _archive_of(stored: StoredBackup, rehearsal: Rehearsal) -> Path:
+    """Return the dump in the clear; the time it takes to decrypt one is part of a recovery."""
+    if not stored.encrypted:
+        return stored.dump
+    with rehearsal.watch.phase("decrypt"):
+        return in_the_clear(stored, rehearsal.directory, rehearsal.options.identity)
 
 
 def _roles(stored: StoredBackup) -> Roles:

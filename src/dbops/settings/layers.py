@@ -33,7 +33,9 @@ FLAGS: Mapping[str, str] = {
     "trust": "evidence.trust",
 }
 _VARIABLES: Mapping[str, str] = {"DBOPS_LOG_DIR": "evidence.log_dir", "DBOPS_EVIDENCE_KEY_FILE": "evidence.key"}
-_PATHS = frozenset({"evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "drill.target_bindir"})
+_PATHS = frozenset(
+    {"evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir"}
+)
 _LIST_SEPARATOR = ","
 
 

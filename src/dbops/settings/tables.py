@@ -61,6 +61,7 @@ class BackupTable(Table):
     jobs: int = Field(default=1, ge=1, le=64)
     codec: Literal["gzip", "zstd", "lz4", "none"] = "gzip"
     recipients: Names = ()
+    identity: Path | None = None
     keep_min: int = Field(default=3, ge=1)
     keep_last: int | None = Field(default=None, ge=1)
     keep_for: PositiveDuration | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DUMP = ".dump"
+ENCRYPTED_DUMP = ".dump.age"
 # A dump in directory format: the files lie in a directory of that name.
 DUMP_DIRECTORY = ".dumpdir"
 LISTING = ".list"
@@ -30,7 +31,7 @@ CHECKSUMS = ".sha256"
 MANIFEST = ".manifest.json"
 HOLD = ".hold.json"
 
-SUFFIXES = (DUMP, DUMP_DIRECTORY, LISTING, ROLES, INVENTORY, CHECKSUMS, MANIFEST, HOLD)
+SUFFIXES = (DUMP, ENCRYPTED_DUMP, DUMP_DIRECTORY, LISTING, ROLES, INVENTORY, CHECKSUMS, MANIFEST, HOLD)
 _NAME = r"(?P<key>[a-z0-9_-]+-[0-9a-f]{8})-(?P<run>\d{8}T\d{6}Z-[0-9a-f]{6,})"
 _ENDS = rf"(?P<suffix>{'|'.join(map(re.escape, SUFFIXES))})"
 # A file of a backup as its manifest names it; only a directory dump has files below a name.
@@ -55,7 +56,7 @@ class StoredBackup:
 
     @property
     def dump(self) -> Path:
-        """What pg_restore is given: the file of the dump, or its directory."""
+        """The file of the dump, or its directory; `encryption.in_the_clear` says what pg_restore is given."""
         first = self.file(self.manifest.artifact.files[0])
         return first.parent if self.manifest.artifact.format == "directory" else first
 
@@ -65,6 +66,11 @@ class StoredBackup:
         if not matched or matched["run"] != self.manifest.id:
             raise DamageError(f"{self.path} names a file that does not belong to it: {recorded.path!r}")
         return self.path.parent / recorded.path
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it takes an identity to read the dump."""
+        return self.manifest.artifact.encryption is not None
 
     @property
     def name(self) -> str:
