@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Progress
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
 
 # What a server says that starts, restarts, or has no room just now.
 _SOON_READY = re.compile("still starting up|shutting down|starting up|too many|no more connections|recovery mode")
@@ -41,7 +41,7 @@ ADVISORY_LOCK = int.from_bytes(b"dbopsbkp", "big")
 
 
 def create_backup(
-    target: Target, store: LocalStore, run: Run, *, options: BackupOptions, progress: Progress | None = None
+    target: Target, store: Store, run: Run, *, options: BackupOptions, progress: Progress | None = None
 ) -> BackupManifest:
     """Dump `target` into `store` and return the manifest of the published backup.
 

@@ -13,7 +13,7 @@ from dbops.storage.attested import Standing, attestations, standings
 from dbops.storage.holds import held
 
 if TYPE_CHECKING:
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
     from dbops.storage.stored import StoredBackup
 
 
@@ -66,7 +66,7 @@ class Entry:
         return max(now - self.snapshot_at, dt.timedelta(0))
 
 
-def entries(store: LocalStore) -> tuple[Entry, ...]:
+def entries(store: Store) -> tuple[Entry, ...]:
     """Return every backup that can be used, newest first."""
     known = standings(attestations(store))
     before: dict[tuple[str, str], int] = {}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.evidence.run import Run, StepRecorder
     from dbops.model import BackupFile, Progress, SequenceState, TableCount
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ class Making:
     """One backup on its way."""
 
     target: Target
-    store: LocalStore
+    store: Store
     run: Run
     line: Line
     options: BackupOptions

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dbops.connection.binaries import Binaries
     from dbops.connection.session import Session
     from dbops.model import BackupManifest
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
 
 # A message names this many objects; the rest is counted.
 _NAMED = 5
@@ -56,7 +56,7 @@ class Ready:
     bucket: int
 
 
-def check(session: Session, store: LocalStore, options: BackupOptions) -> Ready:
+def check(session: Session, store: Store, options: BackupOptions) -> Ready:
     """Return what the backup starts from. Raises UnavailableError with every problem there is."""
     facts = read_source(session)
     tables = read_tables(session)
@@ -128,7 +128,7 @@ def _of_space(directory: Path, last: int | None, database_bytes: int, named_by: 
         )
 
 
-def _last(store: LocalStore, session: Session) -> BackupManifest | None:
+def _last(store: Store, session: Session) -> BackupManifest | None:
     known = session.facts.system_identifier
     history = store.history(known, session.facts.database) if known else ()
     return history[-1].manifest if history else None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dbops.evidence.run import Run
     from dbops.settings import BackupTable
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
     from dbops.storage.stored import StoredBackup
 
 # Clocks of machines that share a store may differ by this much.
@@ -160,7 +160,7 @@ def _refusal(decisions: list[Decision], policy: Policy, now: dt.datetime) -> str
 
 
 def plan_store(
-    store: LocalStore, policy: Policy, now: dt.datetime, *, only: tuple[str, str] | None = None
+    store: Store, policy: Policy, now: dt.datetime, *, only: tuple[str, str] | None = None
 ) -> tuple[Plan, ...]:
     """Plan for every database in a store, or for `only` one: (system identifier, name)."""
     by_database: dict[tuple[str, str], list[StoredBackup]] = defaultdict(list)
@@ -177,7 +177,7 @@ def plan_store(
 
 
 def prune(
-    store: LocalStore, policy: Policy, run: Run, *, dry_run: bool = False, only: tuple[str, str] | None = None
+    store: Store, policy: Policy, run: Run, *, dry_run: bool = False, only: tuple[str, str] | None = None
 ) -> Pruned:
     """Remove what no rule keeps and return what went; with `dry_run` nothing does.
 
@@ -196,7 +196,7 @@ def prune(
     return pruned
 
 
-def _remove(store: LocalStore, stored: StoredBackup, run: Run) -> None:
+def _remove(store: Store, stored: StoredBackup, run: Run) -> None:
     source = stored.manifest.source
     key = database_key(source.system_identifier, source.database)
     with store.lock(key, holder=f"prune {run.run_id}"), run.step(f"remove {stored.manifest.id}") as step:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dbops.backup.options import BackupOptions
     from dbops.evidence.run import Run
     from dbops.model import Progress
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
 
 CHECK = "backup-intact"
 _MEND = "do not restore from this backup; take a new one with: dbops backup; then move its files away"
@@ -53,7 +53,7 @@ class Looked:
         return Verdict.INCONCLUSIVE if self.doubt else Verdict.PASS
 
 
-def newest_of_each(store: LocalStore) -> list[StoredBackup | Unusable]:
+def newest_of_each(store: Store) -> list[StoredBackup | Unusable]:
     """Return the newest backup of every database, and whatever has a manifest and cannot be used."""
     seen = set()
     found: list[StoredBackup | Unusable] = []
@@ -66,13 +66,13 @@ def newest_of_each(store: LocalStore) -> list[StoredBackup | Unusable]:
     return [*found, *store.unusable()]
 
 
-def everything(store: LocalStore) -> list[StoredBackup | Unusable]:
+def everything(store: Store) -> list[StoredBackup | Unusable]:
     """Return every backup, newest first, and whatever has a manifest and cannot be used."""
     return [*store.backups(), *store.unusable()]
 
 
 def verify_backups(
-    store: LocalStore,
+    store: Store,
     wanted: Sequence[StoredBackup | Unusable],
     run: Run,
     *,
@@ -174,7 +174,7 @@ def _id_of(path: Path) -> str:
     return found[0] if found else path.name
 
 
-def _attest(store: LocalStore, looked: Looked, run: Run) -> None:
+def _attest(store: Store, looked: Looked, run: Run) -> None:
     said = Attestation(
         at=run.clock.now(),
         run_id=run.run_id,

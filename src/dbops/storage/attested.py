@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
 
 SCHEMA: Literal["dbops/backup-check/v1"] = "dbops/backup-check/v1"
 FILE = "checks.jsonl"
@@ -60,13 +60,13 @@ class Standing:
         return self.drilled is not None and self.drilled.outcome is Verdict.PASS
 
 
-def attest(store: LocalStore, *attestations: Attestation) -> None:
+def attest(store: Store, *attestations: Attestation) -> None:
     """Append what has been found. Raises UnavailableError when it cannot be kept."""
     for one in attestations:
         append_line(store.directory / FILE, json.dumps(one.to_json()).encode(), error=UnavailableError)
 
 
-def attestations(store: LocalStore) -> tuple[Attestation, ...]:
+def attestations(store: Store) -> tuple[Attestation, ...]:
     """Return everything said about the backups of a store, in the order it was said."""
     path = store.directory / FILE
     return tuple(_readable(path)) if path.is_file() else ()
