@@ -103,9 +103,13 @@ class Archiver:
         """Reconstruct the SQL of the schema and throw it away."""
         return self._run("pg_restore", ["--schema-only", "--file=/dev/null", str(archive)], name="schema")
 
-    def read_whole(self, archive: Path, on_tick: Callable[[], None] | None = None) -> Completed:
-        """Decode every block of `archive` and throw it away."""
-        return self._run("pg_restore", ["--file=/dev/null", str(archive)], name="read", on_tick=on_tick)
+    def read_whole(
+        self, archive: Path, part: Path | None = None, *, on_tick: Callable[[], None] | None = None
+    ) -> Completed:
+        """Decode every block of `archive`, or of the entries that the file `part` lists, and throw it away."""
+        listed = [f"--use-list={part}"] if part else []
+        name = part.stem if part else "read"
+        return self._run("pg_restore", ["--file=/dev/null", *listed, str(archive)], name=name, on_tick=on_tick)
 
     def _run(  # noqa: PLR0913  (each is a property of one call)
         self,

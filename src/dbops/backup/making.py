@@ -18,6 +18,7 @@ from dbops.backup.counting import lock_tables, read_sequences, sequence_states, 
 from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_readings, read_rows
 from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
+from dbops.backup.reading import read_whole
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions
 from dbops.files import write_new
@@ -231,8 +232,10 @@ class Making:
             self._judge(self.archiver.contents(dump, listing), step)
         with self._phase("rebuild schema (dry run)") as step:
             self._judge(self.archiver.rebuild_schema(dump), step)
+        pages = {table.oid: table.pages for table in self.ready.tables}
         with self._phase("read whole archive") as step:
-            self._judge(self.archiver.read_whole(dump), step)
+            for completed in read_whole(self.archiver, dump, listing, pages, size_of(dump)):
+                self._judge(completed, step)
 
     def _judge(self, completed: Completed, step: StepRecorder) -> None:
         """Record how a program ended, keep what it said, and raise unless both are as they should be."""
