@@ -147,6 +147,12 @@ def nasty(name: str) -> Report:
 
 
 @pytest.fixture
+def tame() -> Report:
+    """Return the same report with a name that does no harm."""
+    return nasty_report("public.orders")
+
+
+@pytest.fixture
 def mixed() -> Report:
     """Return a suite's report with one of each kind of answer."""
     audit = report_of(

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import unicodedata
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,34 @@ if TYPE_CHECKING:
     from dbops.model import Report
 
 
+class _Tags(HTMLParser):
+    """Takes a page apart; a tag that is closed and not open, or left open, is an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self.tags.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def tags_of(text: str) -> list[str]:
+    page = _Tags()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    return page.tags
+
+
 def _is_text(text: str) -> object:
     return text.splitlines()
 
@@ -33,6 +62,7 @@ PARSERS: dict[Format, Callable[[str], object]] = {
     Format.JUNIT: lambda text: JUnitXml.fromstring(text.encode()),
     Format.GITHUB: _is_text,
     Format.MARKDOWN: MarkdownIt("commonmark").parse,
+    Format.HTML: tags_of,
     Format.PROMETHEUS: lambda text: list(text_string_to_metric_families(text)),
 }
 
@@ -81,6 +111,7 @@ def test_a_format_that_names_no_encoding_of_its_own_is_ascii(nasty: Report, chos
         ("TEST-dbops.XML", Format.JUNIT),
         ("a.md", Format.MARKDOWN),
         ("a.prom", Format.PROMETHEUS),
+        ("a.html", Format.HTML),
     ],
 )
 def test_the_extension_of_a_file_chooses_its_format(tmp_path: Path, file: str, chosen: Format) -> None:

@@ -148,13 +148,22 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
 
 def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> None:
     if outcome.listing is None or chosen is Format.JSON:
-        render(outcome.report, chosen, stream, view)
+        render(outcome.report, chosen, stream, _with_history(view, outcome) if chosen is Format.HTML else view)
         return
     if chosen not in LISTABLE:
         raise UsageError(f"a list cannot be shown as {chosen.value!r}", hint=f"formats: {', '.join(sorted(LISTABLE))}")
     from dbops.render.terminal import clean
 
     stream.writelines(f"{clean(line)}\n" for line in outcome.listing)
+
+
+def _with_history(view: View, outcome: Outcome) -> View:
+    """Return the view with what the reports kept beside this one tell about the same database."""
+    if outcome.kept is None:
+        return view
+    from dbops.evidence.trend import kept_trend
+
+    return replace(view, trend=kept_trend(outcome.kept.parent.parent, outcome.report))
 
 
 def _deliver_failure(invocation: Invocation, error: BaseException) -> int:

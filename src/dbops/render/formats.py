@@ -15,6 +15,7 @@ from dbops.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dbops.evidence.trend import Trend
     from dbops.model import Report
 
 
@@ -28,6 +29,7 @@ class Format(enum.StrEnum):
     GITHUB = "github"
     MARKDOWN = "markdown"
     PROMETHEUS = "prometheus"
+    HTML = "html"
 
 
 # What a command that only lists or explains can print; the other formats are about a run and its verdict.
@@ -41,6 +43,7 @@ _BY_EXTENSION = {
     ".xml": Format.JUNIT,
     ".md": Format.MARKDOWN,
     ".prom": Format.PROMETHEUS,
+    ".html": Format.HTML,
 }
 
 
@@ -50,7 +53,7 @@ class View:
 
     `kept` is the file that holds this report as evidence. `problem` is off when the message goes to stderr instead.
     `also` are reports to show before this one. `again` is what the next command needs in order to reach the same
-    database, " --service=erp".
+    database, " --service=erp". `previous` is the text of the file that this one replaces, `trend` the history to draw.
     """
 
     verbose: bool = False
@@ -61,6 +64,7 @@ class View:
     also: tuple[Report, ...] = ()
     again: str = ""
     previous: str | None = None
+    trend: Trend | None = None
 
 
 def format_of(path: Path) -> Format:
@@ -104,5 +108,9 @@ def render(report: Report, chosen: Format, stream: TextIO, view: View = View()) 
             from dbops.render.prometheus import prometheus_text
 
             stream.write(prometheus_text(report, view.previous))
+        case Format.HTML:
+            from dbops.render.html import html_text
+
+            stream.write(html_text(report, view.trend, view.kept))
         case _:
             assert_never(chosen)

@@ -7,12 +7,12 @@ over from `previous`, the file that this one replaces: a run that fails must not
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dbops.evidence.trend import published_bytes
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
 from dbops.render.facts import every_report, own_objectives
 from dbops.render.terminal import clean
@@ -33,8 +33,6 @@ _SPANS = {
     "worst": "The worst exposure on record",
     "bound": "What the exposure cannot exceed",
 }
-
-_SIZE = re.compile(r"(\d+) bytes")
 
 Labels = dict[str, str]
 
@@ -91,17 +89,9 @@ def _run(gauges: _Gauges, report: Report, labels: Labels) -> None:
     if report.restorability is not None:
         proven = report.restorability is Verdict.PASS
         gauges.set("dbops_backup_restorable", "1 if the last drill brought the backup back whole", labels, proven)
-    size = _backup_size(report)
+    size = published_bytes(report)
     if size is not None:
         gauges.set("dbops_backup_size_bytes", "Size of the newest backup", labels, size)
-
-
-def _backup_size(report: Report) -> int | None:
-    """Return the size of the dump that a run published, which the step that wrote it says; None for other runs."""
-    if report.command != "backup" or report.verdict is not Verdict.PASS:
-        return None
-    said = [found for step in report.steps if (found := _SIZE.fullmatch(step.output or ""))]
-    return int(said[0][1]) if said else None
 
 
 def _success(gauges: _Gauges, report: Report, labels: Labels, before: Sequence[Sample] | None) -> None:

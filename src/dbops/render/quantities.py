@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 _KIBI = 1024
+_BYTES = re.compile(r"\b(\d+) bytes\b")
 
 
 def duration(milliseconds: int) -> str:
@@ -32,6 +35,11 @@ def size(count: int) -> str:
         if value < _KIBI * 0.9995:
             return f"{value:.1f} {unit}"
     return f"{value:.1f} TiB"
+
+
+def with_sizes(text: str) -> str:
+    """Return a text with its "1412888 bytes" in binary units."""
+    return _BYTES.sub(lambda found: size(int(found[1])), text)
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:

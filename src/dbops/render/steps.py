@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import ObjectiveStatus, Verdict
-from dbops.render.quantities import duration, size
+from dbops.render.quantities import duration, with_sizes
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 # What a step says is shown up to this many characters.
 _FEW_WORDS = 60
-_BYTES = re.compile(r"\b(\d+) bytes\b")
 
 
 class _Row(NamedTuple):
@@ -68,7 +66,7 @@ def _words(step: Step) -> str:
     words = clean(step.output or "")
     if not words or len(words) > _FEW_WORDS or "/" in words:
         return exit_code
-    return exit_code + "  " + _BYTES.sub(lambda found: size(int(found[1])), words)
+    return exit_code + "  " + with_sizes(words)
 
 
 def print_objectives(page: Page, objectives: Sequence[Objective]) -> None:
