@@ -1,4 +1,9 @@
-"""`dbops demo`: everything at work on a throw-away PostgreSQL, nothing of the user's touched."""
+"""`dbops demo`: everything at work on a throw-away PostgreSQL, nothing of the user's touched.
+
+Its evidence goes to `demo` below the log directory, unless a directory was named, so that no night of a real database
+stands in one log with it. There it is signed with a key made for this one run; the public half lies beside the report,
+and the private one is never on a disk. In a directory that was named it keeps to the terms of what is there.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,10 @@ from dbops.cli.options import Outcome, RunOptions
 
 if TYPE_CHECKING:
     from dbops.demo.server import DemoServer
+    from dbops.evidence.keys import Signer
+    from dbops.evidence.run import Run
     from dbops.model import Report
+    from dbops.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +46,41 @@ def demo(options: DemoOptions) -> Outcome:
     from dbops.demo.run import AUDIT_FOLDER, SUITE_FOLDER, Demo
 
     command, folder = ("demo --broken", AUDIT_FOLDER) if options.broken else ("demo", SUITE_FOLDER)
-    settings = settings_of(options)
+    settings, signer = _apart(settings_of(options))
     with contextlib.ExitStack() as stack:
         backups = Path(stack.enter_context(TemporaryDirectory(prefix="dbops-demo-")))
         running = stack.enter_context(Demo(backups))
-        with recorded(options, settings, command, folder) as (run, progress):
+        with recorded(options, settings, command, folder, signer=signer) as (run, progress):
+            _leave_public_key(signer, run)
             running.perform(run, broken=options.broken, progress=progress)
         linger = partial(_stay, running.server, stack.pop_all()) if options.keep else None
     return Outcome(run.report, run.report_path, also=_audits(run.report, run.report_path), linger=linger)
+
+
+def _apart(settings: Settings) -> tuple[Settings, Signer | None]:
+    """Return the settings with the demo's own log directory, and the key made for it; None to sign as usual there."""
+    from dbops.evidence.keys import find_signer, temporary
+    from dbops.evidence.log import ends_unsigned
+
+    if settings.origin("log_dir") == "default":
+        evidence = settings.evidence.model_copy(update={"log_dir": settings.log_dir / "demo"})
+        return settings.model_copy(update={"evidence": evidence}), temporary()
+    # A log that is signed in part only, by a key that is gone, would never again be authentic as a whole.
+    usual = find_signer(settings.evidence.key, settings.log_dir) or ends_unsigned(settings.log_dir)
+    return settings, None if usual else temporary()
+
+
+def _leave_public_key(signer: Signer | None, run: Run) -> None:
+    """Put the public half of the demo's key beside its report, and say what to do with the two."""
+    from dbops.evidence.keys import write_public
+
+    if signer is not None:
+        public = run.report_path.with_suffix(".pem.pub")
+        write_public(signer, public)
+        run.note(
+            f"signed with a key made for this run alone; anywhere: dbops evidence verify {run.report_path.name}"
+            f" --trust {public.name}"
+        )
 
 
 def _audits(report: Report, kept: Path) -> tuple[Report, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dbops.connection.target import Target
+    from dbops.evidence.keys import Signer
     from dbops.evidence.run import Run
     from dbops.model import Artifact, Progress, Report
     from dbops.settings import Settings
@@ -72,9 +73,18 @@ def report_of(command: str, *, notes: Iterable[str] = (), artifacts: Iterable[Ar
 
 @contextlib.contextmanager
 def recorded(
-    options: RunOptions, settings: Settings, command: str, folder: str, *, challenge: str | None = None
+    options: RunOptions,
+    settings: Settings,
+    command: str,
+    folder: str,
+    *,
+    challenge: str | None = None,
+    signer: Signer | None = None,
 ) -> Iterator[tuple[Run, Progress]]:
-    """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take."""
+    """Open the run of `command`, kept below `log_dir/folder`, with progress on stderr, for as long as it may take.
+
+    It is signed with the user's key, where there is one, unless the caller brings a `signer`.
+    """
     from dbops.evidence.keys import find_signer
     from dbops.evidence.run import Run
     from dbops.evidence.signals import time_limit
@@ -90,7 +100,7 @@ def recorded(
             fail_on=settings.audit.fail_on,
             strict=options.strict,
             challenge=challenge,
-            signer=find_signer(settings.evidence.key, settings.log_dir),
+            signer=signer or find_signer(settings.evidence.key, settings.log_dir),
         ) as run,
         showing(sys.stderr, quiet=options.quiet, color=not options.no_color) as progress,
         time_limit(seconds),

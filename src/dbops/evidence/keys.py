@@ -120,6 +120,13 @@ def generate(path: Path) -> Signer:
     return signer
 
 
+def temporary() -> Signer:
+    """Return a key that is on no disk: what it signed can be verified for ever, and nothing can be added to it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return _signer(Ed25519PrivateKey.generate())
+
+
 def public_path(path: Path) -> Path:
     """Return where the public key of the private key at `path` is kept."""
     return path.with_name(path.name + ".pub")

@@ -200,6 +200,16 @@ class OpenLog:
             return [read_line(line.removesuffix(b"\n")).statement.predicate for line in file if needle in line]
 
 
+def ends_unsigned(log_dir: Path) -> bool:
+    """Tell whether the newest record below a log directory is there and was written without a key."""
+    try:
+        with (log_dir / "evidence" / "log.jsonl").open("rb") as file:
+            line = last_line(file.fileno())
+        return line is not None and not read_line(line).signatures
+    except (OSError, BrokenProofError):
+        return False  # whoever opens the log says what is wrong with it
+
+
 def _contradicts(stated: Head, head: Head) -> bool:
     """Tell whether a log is not what its checkpoint was written for; a crash may leave the log ahead of it."""
     shorter = stated.log != head.log or stated.size > head.size
