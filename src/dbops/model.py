@@ -336,6 +336,8 @@ class BackupManifest(Document):
     tables: tuple[TableCount, ...] = ()
     sequences: tuple[SequenceState, ...] = ()
     large_objects: int = 0
+    large_object_digest: str | None = None
+    materialized_views: tuple[TableCount, ...] = ()
     extensions: tuple[ExtensionInfo, ...] = ()
     roles: BackupFile | None = None
     inventory: BackupFile | None = None

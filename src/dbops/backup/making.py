@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from dbops import __version__
 from dbops.backup.archive import warnings_of
 from dbops.backup.background import Background
@@ -19,8 +21,9 @@ from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_reading
 from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.reading import read_whole
+from dbops.backup.large_objects import LargeObjects, read_large_objects
 from dbops.backup.roles import read_roles
-from dbops.backup.source import as_source_info, read_extensions
+from dbops.backup.source import as_source_info, read_extensions, read_materialized_views
 from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.secrets import redact
@@ -67,6 +70,15 @@ class _Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the rows of tables and materialized views are, and what the large objects hold."""
+
+    tables: list[TableCount]
+    materialized_views: list[TableCount]
+    large_objects: LargeObjects
+
+
+@dataclass(frozen=True, slots=True)
 class Making:
     """One backup on its way."""
 
@@ -88,7 +100,7 @@ class Making:
         contents = self._read_contents()
         dump = self._place_for_dump()
         listing = self.store.reserve(self.name, LISTING)
-        tables = self._dump_and_read_rows(dump)
+        rows = self._dump_and_read_rows(dump)
         sequences = self._sequences_after(contents)
         # Hashing takes one core and leaves the other to the program that decodes: side by side they take no longer.
         with Background(lambda: self._seal(dump), cancel=lambda: None) as sealing:
@@ -96,7 +108,7 @@ class Making:
             sealed = sealing.result()
         partials = {self._suffix: self.store.partial(self.name, self._suffix), LISTING: listing}
         with self._phase("publish"):
-            return self._publish(contents, tables, sequences, sealed, partials)
+            return self._publish(contents, rows, sequences, sealed, partials)
 
     @property
     def _suffix(self) -> str:
@@ -179,29 +191,42 @@ class Making:
                 roles=read_roles(self.session, facts.owner).model_dump_json(by_alias=True).encode() + b"\n",
             )
 
-    def _dump_and_read_rows(self, dump: Path) -> list[TableCount]:
+    def _dump_and_read_rows(self, dump: Path) -> _Rows:
         """Dump, and meanwhile read the rows in the session that holds the snapshot; pg_dump leaves it idle."""
         snapshot = self.session.fetch_all("select pg_catalog.pg_export_snapshot()")[0][0]
         with Background(self._read_rows, cancel=self.session.connection.cancel_safe) as reading:
             self._dump(dump, snapshot, reading)
             return reading.result()
 
-    def _read_rows(self) -> list[TableCount]:
-        """Return what the rows of every table are; runs beside the dump, in a thread of its own."""
+    def _read_rows(self) -> _Rows:
+        """Return what the rows of everything are; runs beside the dump, in a thread of its own."""
         mode = chosen_mode(self.options.digest, self.ready.facts.database_bytes)
+        bucket = self.ready.bucket
         tables = with_rows(self.ready.tables, in_recovery=self.ready.facts.in_recovery)
         with self._phase("read rows") as step:
-            found = read_rows(self.session, plan_readings(tables, mode, self.ready.bucket))
+            found = read_rows(self.session, plan_readings(tables, mode, bucket))
+            rows = _Rows(
+                found, self._read_materialized_views(mode), read_large_objects(self.session, mode, bucket)
+            )
             read = coverage(found)
             step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
         if read.checked < read.total:
             self.run.not_tested(
                 f"the values of {read.total - read.checked} of {read.total} rows: they are counted, and in no digest"
-                + (f" (key bucket {self.ready.bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
+                + (f" (key bucket {bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
             )
-        return found
+        return rows
 
-    def _dump(self, dump: Path, snapshot: str, reading: Background[list[TableCount]]) -> None:
+    def _read_materialized_views(self, mode: DigestMode) -> list[TableCount]:
+        """Return what the rows of materialized views are: none where one is being refreshed, no dump needs them."""
+        readings = plan_readings(read_materialized_views(self.session), mode, self.ready.bucket)
+        try:
+            return read_rows(self.session, readings)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable) as error:
+            self.run.not_tested(f"the rows of materialized views: {type(error).__name__} while they were read")
+            return []
+
+    def _dump(self, dump: Path, snapshot: str, reading: Background[_Rows]) -> None:
         extra = ("--no-unlogged-table-data",) if self.ready.facts.in_recovery else ()
         growing = Growing(dump, self.progress, self.ready.last_bytes, self.options.stall)
 
@@ -250,7 +275,7 @@ class Making:
     def _publish(
         self,
         contents: _Contents,
-        tables: list[TableCount],
+        rows: _Rows,
         sequences: tuple[SequenceState, ...],
         dump: tuple[BackupFile, ...],
         partials: dict[str, Path],
@@ -274,9 +299,11 @@ class Making:
             ),
             listing=files[LISTING],
             tools=(Tool(name="dbops", version=__version__), self.ready.binaries.as_tool("pg_dump")),
-            tables=tuple(tables),
+            tables=tuple(rows.tables),
             sequences=sequences,
             large_objects=self.ready.facts.large_objects,
+            large_object_digest=rows.large_objects.digest,
+            materialized_views=tuple(rows.materialized_views),
             extensions=read_extensions(self.session),
             roles=files[ROLES],
             inventory=files[INVENTORY],

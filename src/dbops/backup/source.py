@@ -84,6 +84,12 @@ def read_tables(session: Session) -> tuple[TableFacts, ...]:
         return tuple(cursor.execute(read_sql("tables")).fetchall())
 
 
+def read_materialized_views(session: Session) -> tuple[TableFacts, ...]:
+    """Return every populated materialized view that can be read, in name order."""
+    with session.connection.cursor(row_factory=class_row(TableFacts)) as cursor:
+        return tuple(cursor.execute(read_sql("materialized_views")).fetchall())
+
+
 def read_extensions(session: Session) -> tuple[ExtensionInfo, ...]:
     """Return the installed extensions, in name order."""
     rows = session.fetch_all(read_sql("extensions"))

@@ -1,8 +1,9 @@
-"""The restored copy against what was recorded of its source: rows, sequences, large objects, extensions, catalog.
+"""The restored copy against what was recorded of its source: rows, sequences, large objects, extensions.
 
 Each comparison is a check with its scope; a difference is a finding of severity error, since a copy that differs is not
 the backup it was taken for. Nothing here writes, and all of it runs as the reader: planning a query on a restored table
-runs code of the archive, which as superuser would own the server. What this does not do: read anything itself.
+runs code of the archive, which as superuser would own the server. What this does not do: read anything itself, or compare the
+catalogs (`restore_differs.py`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ from typing import TYPE_CHECKING
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from dbops.backup.counting import Standing
-    from dbops.backup.inventory import Fact
+    from dbops.backup.large_objects import LargeObjects
     from dbops.drill.ledger import Ledger
     from dbops.model import ExtensionInfo, SequenceState, TableCount
 
 # A report names this many differences of one check; the rest is counted.
 _SHOWN = 50
-# What no restore with pg_restore brings back, or none without superuser: said in words, not counted as a difference.
-_NEVER_RESTORED = frozenset({"event trigger"})
 
 
 def compare_counts(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
@@ -31,11 +30,11 @@ def compare_counts(recorded: Sequence[TableCount], found: Sequence[TableCount]) 
     there = {_key(one): one.rows for one in found}
     counted = [one for one in recorded if one.rows is not None]
     findings = [
-        _finding("row-counts", f"{one.schema_}.{one.name}", _count_difference(one, there.get(_key(one))))
+        finding("row-counts", f"{one.schema_}.{one.name}", _count_difference(one, there.get(_key(one))))
         for one in counted
         if there.get(_key(one)) != one.rows
     ]
-    return _check(
+    return as_check(
         "row-counts",
         "Every table has the rows it had in the snapshot",
         findings,
@@ -60,12 +59,12 @@ def compare_digests(recorded: Sequence[TableCount], found: Sequence[TableCount])
     there = {_key(one): one for one in found}
     digested = [one for one in recorded if one.digest and (now := there.get(_key(one))) and now.rows == one.rows]
     findings = [
-        _finding("row-digests", f"{one.schema_}.{one.name}", _digest_difference(one, there[_key(one)]))
+        finding("row-digests", f"{one.schema_}.{one.name}", _digest_difference(one, there[_key(one)]))
         for one in digested
         if there[_key(one)].digest != one.digest
     ]
     read, rows = sum(one.scope.checked for one in digested if one.scope), sum(one.rows or 0 for one in recorded)
-    check = _check(
+    check = as_check(
         "row-digests",
         "The rows say what they said in the snapshot",
         findings,
@@ -87,11 +86,11 @@ def _digest_difference(one: TableCount, found: TableCount) -> str:
 def compare_sequences(recorded: Sequence[SequenceState], found: dict[tuple[str, str], Standing]) -> Check:
     """Compare where every sequence stands; one that moved during the dump may stand anywhere in between."""
     findings = [
-        _finding("sequences", f"{one.schema_}.{one.name}", _standing_difference(one, standing))
+        finding("sequences", f"{one.schema_}.{one.name}", _standing_difference(one, standing))
         for one in recorded
         if not _stands_as_recorded(one, standing := found.get((one.schema_, one.name)))
     ]
-    return _check(
+    return as_check(
         "sequences",
         "Every sequence stands where it stood",
         findings,
@@ -115,28 +114,63 @@ def _standing_difference(one: SequenceState, found: Standing | None) -> str:
     return f"at {one.last_value} at the source, at {found.last_value} on the copy"
 
 
-def compare_large_objects(recorded: int, found: int) -> Check:
-    """Compare the number of large objects."""
-    detail = f"{recorded} at the source, {found} on the copy"
-    findings = [] if recorded == found else [_finding("large-objects", "large objects", detail)]
-    return _check(
+def compare_large_objects(recorded: LargeObjects, found: LargeObjects) -> Check:
+    """Compare how many large objects there are, and what is in them where that was read in the snapshot."""
+    detail = None
+    if recorded.count != found.count:
+        detail = f"{recorded.count} at the source, {found.count} on the copy"
+    elif recorded.digest != found.digest:
+        detail = f"as many as at the source ({recorded.count}), and other bytes or sizes in them"
+    return as_check(
         "large-objects",
-        "As many large objects as at the source",
-        findings,
-        Scope(checked=recorded, total=recorded),
-        "number of large objects; not what is in them",
+        "As many large objects as at the source, and the same bytes in them",
+        [finding("large-objects", "large objects", detail)] if detail else [],
+        Scope(checked=found.checked, total=recorded.count),
+        "number, and sum of md5 over their pages and sizes"
+        if recorded.digest
+        else "number of large objects; not what is in them",
     )
+
+
+def compare_materialized_views(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
+    """Compare the rows of materialized views with those of the snapshot.
+
+    A warning, not an error: a restore computes them anew, and the source's may have been older than its tables.
+    """
+    there = {_key(one): one for one in found}
+    findings = [
+        finding("materialized-views", f"{one.schema_}.{one.name}", difference, Severity.WARNING)
+        for one in recorded
+        if (difference := _view_difference(one, there.get(_key(one))))
+    ]
+    return as_check(
+        "materialized-views",
+        "Materialized views, computed anew, hold what they held",
+        findings,
+        Scope(checked=len([one for one in recorded if _key(one) in there]), total=len(recorded)),
+        "count(*) and the sum of md5 over all rows, after a refresh on the copy",
+    )
+
+
+def _view_difference(one: TableCount, found: TableCount | None) -> str | None:
+    if found is None:
+        return f"{one.rows} rows at the source, not populated on the copy"
+    if one.rows != found.rows:
+        return f"{one.rows} rows at the source, {found.rows} on the copy; was it due for a refresh?"
+    if one.digest != found.digest:
+        return f"as many rows as at the source ({one.rows}), and other values; was it due for a refresh?"
+    return None
 
 
 def compare_extensions(recorded: Sequence[ExtensionInfo], found: Sequence[ExtensionInfo]) -> Check:
     """Compare which extensions there are; another version of one is a note of the restore, not a difference."""
     there = {one.name for one in found}
     findings = [
-        _finding("extensions", one.name, f"version {one.version} at the source, none on the copy")
+        finding("extensions", one.name, f"version {one.version} at the source, none on the copy")
         for one in recorded
         if one.name not in there
     ]
-    return _check(
+    return as_check(
         "extensions",
         "Every extension is there",
         findings,
@@ -145,72 +179,13 @@ def compare_extensions(recorded: Sequence[ExtensionInfo], found: Sequence[Extens
     )
 
 
-def compare_catalog(
-    recorded: Sequence[Fact], found: Sequence[Fact], ledger: Ledger, *, same_major: bool, data: bool
-) -> tuple[Check, list[str]]:
-    """Compare what is in the two databases besides rows; return the check, and what is explained, in words.
-
-    Definitions are compared within one major version; across two, names are (another version spells them differently).
-    `data` False: materialized views are expected to be empty, and large objects to be missing.
-    """
-    before, after = _facts(recorded, data=data), _facts(found, data=data)
-    explained: dict[str, int] = {}
-    findings = []
-    for key in sorted(before.keys() | after.keys()):
-        was, now = before.get(key), after.get(key)
-        if was == now or (not same_major and was is not None and now is not None):
-            continue
-        reason = _explanation(key, was, now, ledger)
-        if reason:
-            explained[reason] = explained.get(reason, 0) + 1
-        else:
-            findings.append(_finding("catalog", f"{key[0]} {key[1]}", _fact_difference(was, now)))
-    check = _check(
-        "catalog",
-        "The copy has the objects, owners, rights and definitions of its source",
-        findings,
-        Scope(checked=len(before) - sum(explained.values()), total=len(before)),
-        "facts from the catalogs" if same_major else "names from the catalogs: the copy has another major version",
-    )
-    return check, [f"{number} facts: {reason}" for reason, number in sorted(explained.items())]
-
-
-def _facts(facts: Iterable[Fact], *, data: bool) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    for fact in facts:
-        if not data and fact.kind == "large object":
-            continue
-        value = fact.value if data else fact.value.replace(" unpopulated", "")
-        key = (fact.kind, fact.identity)
-        found[key] = f"{found[key]}; {value}" if key in found else value
-    return found
-
-
-def _explanation(key: tuple[str, str], was: str | None, now: str | None, ledger: Ledger) -> str | None:
-    """Return why a difference is none, or None."""
-    kind, identity = key
-    if now is None and kind in _NEVER_RESTORED:
-        return f"{kind}s are not restored"
-    if now is None and kind == "index" and was is not None and was.startswith("invalid "):
-        return "invalid indexes are in no dump"
-    if any(identity == name or identity.startswith((f"{name}(", f"{name}.")) for name in ledger.names):
-        return "objects that only a superuser can restore, and what belongs to them"
-    return None
-
-
-def _fact_difference(was: str | None, now: str | None) -> str:
-    if was is None:
-        return f"only on the copy: {now}"
-    return f"only at the source: {was}" if now is None else f"at the source: {was}; on the copy: {now}"
-
-
 def check_errors(ledger: Ledger) -> Check:
     """Return the check that nothing went wrong but what can be explained."""
     findings = [
-        _finding("restore-errors", one.phase or "restore", one.words() + _at(one.statement)) for one in ledger.genuine
+        finding("restore-errors", one.phase or "restore", one.words() + _at(one.statement)) for one in ledger.genuine
     ]
     explained = len(ledger.superuser_only) + len(ledger.followers)
-    return _check(
+    return as_check(
         "restore-errors",
         "Every statement of the archive ran, or could not for a known reason",
         findings,
@@ -225,10 +200,11 @@ def _at(statement: str) -> str:
     return f" (in: {first})" if first else ""
 
 
-def _finding(rule: str, subject: str, detail: str) -> Finding:
+def finding(rule: str, subject: str, detail: str, severity: Severity = Severity.ERROR) -> Finding:
+    """Return a difference."""
     return Finding(
         rule=rule,
-        severity=Severity.ERROR,
+        severity=severity,
         object=subject,
         detail=detail,
         why="the restored copy is not what was backed up",
@@ -236,7 +212,8 @@ def _finding(rule: str, subject: str, detail: str) -> Finding:
     )
 
 
-def _check(name: str, title: str, findings: list[Finding], scope: Scope | None, method: str) -> Check:
+def as_check(name: str, title: str, findings: list[Finding], scope: Scope | None, method: str) -> Check:
+    """Return the check that differences make: it passes where there are none."""
     more = len(findings) - _SHOWN
     return Check(
         check=name,

@@ -17,11 +17,12 @@ from dbops.backup.archive import Archiver, warnings_of
 from dbops.backup.inventory import read_inventory
 from dbops.connection.binaries import find_client, find_server, format_version
 from dbops.connection.process import last_lines
-from dbops.drill.compare import check_errors, compare_catalog
+from dbops.drill.compare import check_errors
 from dbops.drill.contents import Contents, parse_listing
 from dbops.drill.copy import open_copy
 from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
+from dbops.drill.restore_differs import compare_catalog
 from dbops.errors import DamageError, EvidenceNotKeptError, ProgramMissingError
 from dbops.model import CheckStatus
 

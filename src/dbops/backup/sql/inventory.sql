@@ -2,6 +2,7 @@
 -- Members of extensions are left out: they come with the extension, in the version the target has.
 -- To be run with search_path = pg_catalog: deparsed definitions then qualify everything, on both sides of a comparison.
 -- Acls go through acldefault, so that an explicit default equals none; lists are sorted in the "C" collation.
+-- The fact "inventory version" says which kinds there are: a comparison leaves out what an older one did not record.
 with members as materialized (
     select d.classid, d.objid
     from pg_catalog.pg_depend as d
@@ -47,6 +48,24 @@ types as materialized (
         and (c.oid is null or c.relkind = 'c')
         and (1247, t.oid) not in (select m.classid, m.objid from members as m)
 ),
+-- What has an owner and no definition of its own here; made by users, since what initdb made has a smaller oid.
+owned as (
+    select 3456 as classid, o.oid, o.collowner as owner from pg_catalog.pg_collation as o
+    union all
+    select 2617, o.oid, o.oprowner from pg_catalog.pg_operator as o
+    union all
+    select 2616, o.oid, o.opcowner from pg_catalog.pg_opclass as o
+    union all
+    select 2753, o.oid, o.opfowner from pg_catalog.pg_opfamily as o
+    union all
+    select 2607, o.oid, o.conowner from pg_catalog.pg_conversion as o
+    union all
+    select 3602, o.oid, o.cfgowner from pg_catalog.pg_ts_config as o
+    union all
+    select 3600, o.oid, o.dictowner from pg_catalog.pg_ts_dict as o
+    union all
+    select 1417, o.oid, o.srvowner from pg_catalog.pg_foreign_server as o
+),
 grants as (
     select 'schema' as kind, s.ident, coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner)) as acl
     from spaces as s
@@ -67,6 +86,9 @@ grants as (
     from pg_catalog.pg_attribute as a
     join tables as t on t.oid = a.attrelid
     where a.attacl is not null and not a.attisdropped
+    union all
+    select 'large object', o.oid::text, coalesce(o.lomacl, pg_catalog.acldefault('L', o.lomowner))
+    from pg_catalog.pg_largeobject_metadata as o
     union all
     select
         'default', pg_catalog.concat_ws(
@@ -233,6 +255,87 @@ facts as (
     union all
     select 'large object', o.oid::text, 'owner ' || pg_catalog.pg_get_userbyid(o.lomowner)::text
     from pg_catalog.pg_largeobject_metadata as o
+    union all
+    select 'inventory', 'version', '2'
+    union all
+    select i.type, i.identity, 'owner ' || pg_catalog.pg_get_userbyid(o.owner)::text
+    from owned as o
+    cross join lateral pg_catalog.pg_identify_object(o.classid, o.oid, 0) as i
+    where o.oid >= 16384 and (o.classid, o.oid) not in (select m.classid, m.objid from members as m)
+    union all
+    -- Digests only: the options of a server may say where another one is.
+    select
+        'server options', pg_catalog.quote_ident(v.srvname),
+        pg_catalog.concat_ws(' ', w.fdwname, pg_catalog.md5(v.srvoptions::text))
+    from pg_catalog.pg_foreign_server as v
+    join pg_catalog.pg_foreign_data_wrapper as w on w.oid = v.srvfdw
+    where (1417, v.oid) not in (select m.classid, m.objid from members as m)
+    union all
+    select
+        'foreign table options', t.ident,
+        pg_catalog.concat_ws(' ', pg_catalog.quote_ident(v.srvname), pg_catalog.md5(f.ftoptions::text))
+    from pg_catalog.pg_foreign_table as f
+    join tables as t on t.oid = f.ftrelid
+    join pg_catalog.pg_foreign_server as v on v.oid = f.ftserver
+    union all
+    select
+        'column storage', t.ident || '.' || pg_catalog.quote_ident(a.attname),
+        pg_catalog.concat_ws(
+            ' ', case when a.attstorage <> y.typstorage then a.attstorage end,
+            case when a.attstattarget >= 0 then 'statistics ' || a.attstattarget end,
+            pg_catalog.array_to_string(a.attoptions, ',')
+        )
+    from pg_catalog.pg_attribute as a
+    join tables as t on t.oid = a.attrelid
+    join pg_catalog.pg_type as y on y.oid = a.atttypid
+    where a.attnum > 0
+        and not a.attisdropped
+        and (a.attstorage <> y.typstorage or a.attstattarget >= 0 or a.attoptions is not null)
+    union all
+    select 'access method of table', r.ident, m.amname::text
+    from relations as r
+    join pg_catalog.pg_am as m on m.oid = r.relam
+    where r.relkind in ('r', 'm') and m.amname <> 'heap'
+    union all
+    -- `alter table … disable trigger all` as superuser stops foreign keys from being checked.
+    select
+        'foreign key trigger', t.ident || '.' || pg_catalog.quote_ident(c.conname),
+        pg_catalog.string_agg(distinct g.tgenabled::text, ',' order by g.tgenabled::text)
+    from pg_catalog.pg_trigger as g
+    join pg_catalog.pg_constraint as c on c.oid = g.tgconstraint
+    join tables as t on t.oid = g.tgrelid
+    where g.tgisinternal and g.tgenabled <> 'O'
+    group by t.ident, c.conname
+    union all
+    select
+        'publication contents', p.pubname::text,
+        pg_catalog.concat_ws(
+            ' ', case when p.puballtables then 'all tables' end, case when p.pubinsert then 'insert' end,
+            case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end,
+            case when p.pubtruncate then 'truncate' end, case when p.pubviaroot then 'via root' end,
+            (
+                select pg_catalog.string_agg(t.ident, ',' order by t.ident collate "C")
+                from pg_catalog.pg_publication_rel as r
+                join tables as t on t.oid = r.prrelid
+                where r.prpubid = p.oid
+            )
+        )
+    from pg_catalog.pg_publication as p
+    union all
+    select i.type, i.identity, pg_catalog.concat_ws(' ', c.castcontext, c.castmethod)
+    from pg_catalog.pg_cast as c
+    cross join lateral pg_catalog.pg_identify_object(2605, c.oid, 0) as i
+    where c.oid >= 16384 and (2605, c.oid) not in (select m.classid, m.objid from members as m)
+    union all
+    -- Not those on what no drill restores: languages, access methods, extensions, event triggers, subscriptions.
+    select
+        case d.classoid when 2613 then 'large object comment' else 'comment' end, i.identity,
+        pg_catalog.concat_ws(' ', i.type, pg_catalog.md5(d.description))
+    from pg_catalog.pg_description as d
+    cross join lateral pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) as i
+    where d.objoid >= 16384
+        and d.classoid not in (2612, 2601, 3079, 3466, 6100)
+        and (d.classoid, d.objoid) not in (select m.classid, m.objid from members as m)
     union all
     select
         g.kind || ' acl', g.ident,
