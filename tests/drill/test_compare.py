@@ -8,16 +8,18 @@ import pytest
 
 from dbops.backup.counting import Standing
 from dbops.backup.inventory import Fact, from_lines, to_lines
+from dbops.backup.large_objects import LargeObjects
 from dbops.drill.compare import (
-    compare_catalog,
     compare_counts,
     compare_digests,
     compare_extensions,
     compare_large_objects,
+    compare_materialized_views,
     compare_sequences,
 )
 from dbops.drill.ledger import Ledger
 from dbops.drill.objectives import rpo_of_dumps, rto_measured
+from dbops.drill.restore_differs import compare_catalog
 from dbops.model import (
     BackupArtifact,
     BackupManifest,
@@ -26,6 +28,7 @@ from dbops.model import (
     ObjectiveStatus,
     Scope,
     SequenceState,
+    Severity,
     SourceInfo,
     TableCount,
 )
@@ -90,10 +93,29 @@ def test_sequences(moved_to: int | None, found: Standing | None, status: CheckSt
 def test_large_objects_and_extensions() -> None:
     extension = ExtensionInfo(name="hstore", schema_="public", version="1.8")
     newer = extension.model_copy(update={"version": "1.9"})
-    assert [CheckStatus.PASS, CheckStatus.FAIL] == [compare_large_objects(2, found).status for found in (2, 1)]
+    recorded = LargeObjects(2, "lo/all/2048:1:2", 2)
+    alike, fewer, others = recorded, LargeObjects(1, "lo/all/2048:1:2", 1), LargeObjects(2, "lo/all/2048:1:3", 2)
+    assert [CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.FAIL] == [
+        compare_large_objects(recorded, found).status for found in (alike, fewer, others)
+    ]
     assert [CheckStatus.PASS, CheckStatus.FAIL] == [
         compare_extensions([extension], found).status for found in ([newer], [])
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ([_holding(3, "md5/all:1:2")], CheckStatus.PASS),
+        ([_holding(3, "md5/all:1:3")], CheckStatus.FAIL),
+        ([_holding(2, "md5/all:1:2")], CheckStatus.FAIL),
+        ([], CheckStatus.FAIL),
+    ],
+)
+def test_other_rows_in_a_materialized_view_are_a_warning(found: list[TableCount], status: CheckStatus) -> None:
+    check = compare_materialized_views([_holding(3, "md5/all:1:2")], found)
+    assert status is check.status
+    assert {Severity.WARNING} >= {one.severity for one in check.findings}
 
 
 FACTS = [Fact("relation", "s.t", "r owner o"), Fact("index", "s.t.i", "create index"), Fact("type", "s.e", "e 'a'")]
@@ -186,3 +208,13 @@ def test_the_rto_is_missed_by_a_millisecond() -> None:
         for limit in (4_000, 3_999)
     ]
     assert [ObjectiveStatus.MET, ObjectiveStatus.MISSED] == statuses
+
+
+def test_a_kind_that_an_older_inventory_did_not_know_is_no_difference() -> None:
+    comment = Fact("comment", "s.t", "table x")
+    since = [*FACTS, Fact("inventory", "version", "2")]
+    checks = [
+        compare_catalog(recorded, [*since, comment], Ledger(), same_major=True, data=True)[0]
+        for recorded in (FACTS, since)
+    ]
+    assert [CheckStatus.PASS, CheckStatus.FAIL] == [check.status for check in checks]

@@ -73,8 +73,9 @@ def test_the_recovery_time_is_the_sum_of_its_phases_and_what_is_declared(
 def test_what_restores_trip_over_comes_back(nasty: Target, back_up: BackUp, drill: Drill) -> None:
     """Owners, grants by third parties, policies, partitions, materialized views, odd names: see nasty.sql."""
     report = drill(back_up(nasty))
-    assert {} == _findings(report)
-    assert Verdict.PASS is report.restorability
+    # A superuser had filled them; their owner, to whom a policy applies, sees fewer rows.
+    assert {"materialized-views": ["app.mv_on_mv", "app.mv_tenants"]} == _findings(report)
+    assert (Verdict.PASS, Verdict.PASS) == (report.restorability, report.verdict)
     told = "\n".join(report.not_tested)
     assert "function app.f_leakproof: only superuser can define a leakproof function" in told
     assert "n_creator in pg_execute_server_program" in told
@@ -88,7 +89,7 @@ def test_a_newer_server_can_be_named(server: ScratchServer, nasty: Target, back_
     if embedded.major == server.binaries.major:
         pytest.skip("the embedded server is what the tests run on")
     report = drill(back_up(nasty), DrillOptions(target_bindir=embedded.directory))
-    assert {} == _findings(report)
+    assert {"materialized-views"} == _findings(report).keys()
     assert any("names are compared, definitions and rights are not" in note for note in report.notes)
 
 
@@ -248,8 +249,8 @@ def test_a_dump_that_does_not_restore_fails(database: Target, run_sql: Any, back
         "create table t (name text); insert into t values ('x'); create index t_key on t (key(name))",
     )
     report = drill(back_up(database))
-    assert {"restore-errors", "catalog"} == _findings(report).keys()
-    assert ["index public.t.t_key"] == _findings(report)["catalog"]
+    assert {"restore-errors", "restore-differs"} == _findings(report).keys()
+    assert ["index public.t.t_key"] == _findings(report)["restore-differs"]
     assert (Verdict.FAIL, ExitCode.FAIL) == (report.restorability, report.exit_code)
 
 

@@ -29,7 +29,7 @@ def test_a_schema_rebuilds_with_owners_rights_and_policies(
 ) -> None:
     report = rebuild(request.getfixturevalue(which))
     assert ({}, Verdict.PASS, 0) == (_findings(report), report.verdict, report.exit_code)
-    assert {"restore-errors", "extensions", "catalog"} == {check.check for check in report.checks}
+    assert {"restore-errors", "extensions", "restore-differs"} == {check.check for check in report.checks}
     assert f"{report.run_id}/contents.list" in {artifact.path for artifact in report.artifacts}
     # It proves nothing about data, and does not say so.
     assert {ObjectiveStatus.NOT_MEASURED} == {one.status for one in report.objectives}
@@ -48,7 +48,7 @@ def test_a_schema_that_does_not_rebuild_fails(database: Target, run_sql: Any, re
     )
     report = rebuild(database)
     assert (Verdict.FAIL, ExitCode.FAIL) == (report.verdict, report.exit_code)
-    assert ["index public.p.i"] == _findings(report)["catalog"]
+    assert ["index public.p.i"] == _findings(report)["restore-differs"]
 
 
 def test_a_role_that_cannot_dump_is_told_what_it_lacks(server: ScratchServer, erp: Target, rebuild: Rebuild) -> None:

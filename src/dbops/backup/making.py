@@ -20,8 +20,8 @@ from dbops.backup.counting import lock_tables, read_sequences, sequence_states, 
 from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_readings, read_rows
 from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
-from dbops.backup.reading import read_whole
 from dbops.backup.large_objects import LargeObjects, read_large_objects
+from dbops.backup.reading import read_whole
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions, read_materialized_views
 from dbops.files import write_new
@@ -205,9 +205,7 @@ class Making:
         tables = with_rows(self.ready.tables, in_recovery=self.ready.facts.in_recovery)
         with self._phase("read rows") as step:
             found = read_rows(self.session, plan_readings(tables, mode, bucket))
-            rows = _Rows(
-                found, self._read_materialized_views(mode), read_large_objects(self.session, mode, bucket)
-            )
+            rows = _Rows(found, self._read_materialized_views(mode), read_large_objects(self.session, mode, bucket))
             read = coverage(found)
             step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
         if read.checked < read.total:

@@ -2,8 +2,8 @@
 
 Each comparison is a check with its scope; a difference is a finding of severity error, since a copy that differs is not
 the backup it was taken for. Nothing here writes, and all of it runs as the reader: planning a query on a restored table
-runs code of the archive, which as superuser would own the server. What this does not do: read anything itself, or compare the
-catalogs (`restore_differs.py`).
+runs code of the archive, which as superuser would own the server. What this does not do: read anything itself, or
+compare the catalogs (`restore_differs.py`).
 """
 
 from __future__ import annotations

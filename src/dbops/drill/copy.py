@@ -58,17 +58,22 @@ class Copy:
     database: str
     durable: bool = False
     substituted: list[str] = field(default_factory=list)
+    without_amcheck: str | None = "it was not asked for"
 
     @property
     def restorer(self) -> Target:
         """Where pg_restore connects to."""
         return self.server.target(self.database, user=self.cast.restorer)
 
+    @property
+    def reading(self) -> Target:
+        """Where programs connect to that only look."""
+        return self.server.target(self.database, user=self.cast.reader)
+
     @contextlib.contextmanager
     def read(self, deadline: float | None = None) -> Iterator[Session]:
         """Open a session as the reader, who sees every row and may change nothing."""
-        target = self.server.target(self.database, user=self.cast.reader)
-        with read_only(target, statement_timeout=None, idle_timeout=None, deadline=deadline) as session:
+        with read_only(self.reading, statement_timeout=None, idle_timeout=None, deadline=deadline) as session:
             yield session
 
     @contextlib.contextmanager
@@ -157,6 +162,24 @@ class Copy:
                 if version is None:
                     notes.append(f"extension {one.name} {one.version} is not installed here, another version is")
             return notes
+
+    def install_amcheck(self) -> None:
+        """Let the reader check pages and indexes; to be called before anything of the archive can run."""
+        with self.as_superuser() as connection:
+            there = connection.execute("select 1 from pg_catalog.pg_extension where extname = 'amcheck'").fetchall()
+            if not there and "amcheck" not in _available(connection):
+                self.without_amcheck = f"PostgreSQL in {self.server.binaries.directory} has no amcheck"
+                return
+            if not there:
+                connection.execute("create extension amcheck schema pg_catalog")
+            functions = sql.SQL(", ").join(
+                # The server has quoted them, with their arguments.
+                sql.SQL(name)
+                for (name,) in connection.execute(_sql("amcheck_functions")).fetchall()
+            )
+            reader = sql.Identifier(self.cast.reader)
+            connection.execute(sql.SQL("grant execute on function {} to {}").format(functions, reader))
+            self.without_amcheck = None
 
     def _refuse(
         self, wanted: list[ExtensionInfo], allowed: frozenset[str], versions: dict[str, frozenset[str]]

@@ -95,6 +95,9 @@ class Rebuild:
             for note in copy.create_extensions(extensions, self.options.extensions):
                 self.watch.run.note(note)
             copy.lend_rights()
+        if data:
+            with self.watch.run.step("restore/amcheck"):
+                copy.install_amcheck()
         main = contents.main()
         self._restore("pre-data", main, "--section=pre-data")
         if data:

@@ -24,7 +24,8 @@ from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
 from dbops.drill.restore_differs import compare_catalog
 from dbops.errors import DamageError, EvidenceNotKeptError, ProgramMissingError
-from dbops.model import CheckStatus
+from dbops.evidence.judge import check_fails
+from dbops.model import CheckStatus, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,8 +158,16 @@ class Rehearsal:
 
     @property
     def failed(self) -> bool:
-        """Whether a check so far has failed."""
-        return any(check.status is CheckStatus.FAIL for check in self.checks)
+        """Whether a check so far has failed, by more than a warning."""
+        return any(check_fails(check, Severity.ERROR) for check in self.checks)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the checks so far say of the copy: one that could not tell leaves it open."""
+        if self.failed:
+            return Verdict.FAIL
+        open_question = any(check.status is CheckStatus.ERROR for check in self.checks)
+        return Verdict.INCONCLUSIVE if open_question else Verdict.PASS
 
     @contextlib.contextmanager
     def rebuild(self, plan: Plan) -> Iterator[Rehearsed]:

@@ -12,25 +12,15 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
-from psycopg import sql
 from pydantic import ValidationError
 
 from dbops.backup.archive import Archiver
-from dbops.backup.counting import read_sequences
-from dbops.backup.digests import coverage, read_rows, same_readings
 from dbops.backup.inventory import from_lines
 from dbops.backup.roles import Roles
-from dbops.backup.source import read_extensions, read_tables
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
-from dbops.drill.compare import (
-    compare_counts,
-    compare_digests,
-    compare_extensions,
-    compare_large_objects,
-    compare_sequences,
-)
+from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
 from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
@@ -49,7 +39,7 @@ if TYPE_CHECKING:
     from dbops.drill.options import DrillOptions
     from dbops.drill.rehearsal import Rehearsed
     from dbops.evidence.run import Run
-    from dbops.model import BackupManifest, Check, Progress, TargetInfo
+    from dbops.model import BackupManifest, Progress, TargetInfo
     from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
 
@@ -128,11 +118,9 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
     with rehearsal.rebuild(plan) as rehearsed:
         with watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
             connection.execute("analyze")
-        with watch.phase("first query"):
-            _first_query(rehearsed, manifest)
-        rehearsal.add(*_compare(rehearsal, rehearsed, manifest))
-        rehearsal.compare_catalogs(plan, rehearsed, inventory_of(stored))
-    _judge(rehearsal, rehearsed, manifest)
+        first_answer(rehearsal, rehearsed, manifest)
+        climb(rehearsal, rehearsed, plan, Recorded(manifest, inventory_of(stored)))
+    _judge(rehearsal, rehearsed)
 
 
 def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
@@ -219,52 +207,9 @@ def _check_space(manifest: BackupManifest) -> None:
         )
 
 
-def _first_query(rehearsed: Rehearsed, manifest: BackupManifest) -> None:
-    """Read one row of the largest table as a role without superuser: the copy answers."""
-    tables = sorted(manifest.tables, key=lambda one: one.rows or 0, reverse=True)
-    with rehearsed.copy.read() as session:
-        there = {(one.schema, one.name) for one in read_tables(session)}
-        found = next((one for one in tables if (one.schema_, one.name) in there), None)
-        if found is None:
-            session.fetch_all("select 1")
-        else:
-            name = sql.Identifier(found.schema_, found.name)
-            session.fetch_all(sql.SQL("select exists (select from only {} limit 1)").format(name))
-
-
-def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> list[Check]:
-    run = rehearsal.run
-    with rehearsed.copy.read(rehearsal.deadline.left()) as session:
-        tables = read_tables(session)
-        with run.step("compare rows") as step:
-            found = read_rows(session, same_readings(manifest.tables, (one for one in tables if one.kind == "r")))
-            read = coverage(found)
-            step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
-        with run.step("compare sequences"):
-            sequences = read_sequences(session, tables)
-        large_objects = session.fetch_all("select pg_catalog.count(*) from pg_catalog.pg_largeobject_metadata")
-        extensions = read_extensions(session)
-    return [
-        compare_counts(manifest.tables, found),
-        compare_digests(manifest.tables, found),
-        compare_sequences(manifest.sequences, sequences),
-        compare_large_objects(manifest.large_objects, large_objects[0][0]),
-        compare_extensions(manifest.extensions, extensions),
-    ]
-
-
-def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> None:
+def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     run, options = rehearsal.run, rehearsal.options
-    read = coverage(manifest.tables)
-    if read.checked < read.total:
-        run.not_tested(
-            f"the values of {read.total - read.checked} of {read.total} rows: only their number was compared"
-        )
-    if manifest.large_objects:
-        run.not_tested(f"what is in {manifest.large_objects} large objects")
-    if views := int(manifest.settings.get("materializedViews", "0")):
-        run.not_tested(f"the rows of {views} materialized views: they are computed anew by their query")
-    run.restorability = Verdict.FAIL if rehearsal.failed else Verdict.PASS
+    run.restorability = rehearsal.verdict
     if rehearsal.failed:
         run.add_objective(rto_not_measured(options.rto, "the copy is not what was backed up"))
     elif not rehearsed.copy.durable:

@@ -263,17 +263,21 @@ facts as (
     cross join lateral pg_catalog.pg_identify_object(o.classid, o.oid, 0) as i
     where o.oid >= 16384 and (o.classid, o.oid) not in (select m.classid, m.objid from members as m)
     union all
-    -- Digests only: the options of a server may say where another one is.
+    -- Digests only: the options of a server may say where another one is. Sorted, as a dump writes them.
     select
         'server options', pg_catalog.quote_ident(v.srvname),
-        pg_catalog.concat_ws(' ', w.fdwname, pg_catalog.md5(v.srvoptions::text))
+        pg_catalog.concat_ws(' ', w.fdwname, pg_catalog.md5(
+            pg_catalog.array_to_string(array(select o.o from pg_catalog.unnest(v.srvoptions) as o (o) order by o.o collate "C"), ',')
+        ))
     from pg_catalog.pg_foreign_server as v
     join pg_catalog.pg_foreign_data_wrapper as w on w.oid = v.srvfdw
     where (1417, v.oid) not in (select m.classid, m.objid from members as m)
     union all
     select
         'foreign table options', t.ident,
-        pg_catalog.concat_ws(' ', pg_catalog.quote_ident(v.srvname), pg_catalog.md5(f.ftoptions::text))
+        pg_catalog.concat_ws(' ', pg_catalog.quote_ident(v.srvname), pg_catalog.md5(
+            pg_catalog.array_to_string(array(select o.o from pg_catalog.unnest(f.ftoptions) as o (o) order by o.o collate "C"), ',')
+        ))
     from pg_catalog.pg_foreign_table as f
     join tables as t on t.oid = f.ftrelid
     join pg_catalog.pg_foreign_server as v on v.oid = f.ftserver
@@ -297,7 +301,7 @@ facts as (
     join pg_catalog.pg_am as m on m.oid = r.relam
     where r.relkind in ('r', 'm') and m.amname <> 'heap'
     union all
-    -- `alter table … disable trigger all` as superuser stops foreign keys from being checked.
+    -- `alter table ... disable trigger all` as superuser stops foreign keys from being checked.
     select
         'foreign key trigger', t.ident || '.' || pg_catalog.quote_ident(c.conname),
         pg_catalog.string_agg(distinct g.tgenabled::text, ',' order by g.tgenabled::text)

@@ -1,0 +1,150 @@
+"""Are the pages and indexes of the copy sound? `pg_amcheck --heapallindexed`, as the reader.
+
+The extension is created in pg_catalog before anything of the archive runs, and the reader may execute its functions, no
+more: index expressions are code of the archive, and a superuser who checked them would run it. Every table is read
+page by page, TOAST included, and each of its rows is looked for in every B-tree. Indexes of other kinds, and the
+system's own catalogs, are not looked at: the scope says how many.
+
+Evidence holds no values: what pg_amcheck says of pages and index tuples names none; what else comes out of an index's
+own code is told by its object alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from dbops.connection.process import TICK, last_lines, run
+from dbops.drill.compare import as_check, finding
+from dbops.errors import DeadlineError
+from dbops.model import Check, CheckStatus, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dbops.connection.process import Completed
+    from dbops.drill.copy import Copy
+    from dbops.drill.rehearsal import Programs, Rehearsal
+    from dbops.model import Finding
+
+NAME = "amcheck"
+_TITLE = "Every page is sound, and every row is in each B-tree index"
+_METHOD = "pg_amcheck --heapallindexed, as a role without superuser"
+_DAMAGE_FOUND = 2
+_SUBJECT = re.compile(r'(?P<kind>heap table|btree index) "(?P<name>.+?)"(?:, block \d+.*)?:')
+_LOOKED_AT = re.compile(r"checking (?:heap table|btree index) ")
+# What amcheck itself says carries one of these; an error of an index's own expression may quote a row.
+_OF_DAMAGE = re.compile(r"ERROR: +(?P<state>XX00[12]): (?P<message>.+)")
+_ERROR = re.compile(r"ERROR: +(?P<state>\w{5}):")
+
+
+@dataclass(slots=True)
+class Amcheck:
+    """One look at a copy; may run in a thread of its own, `cancel` makes it end soon."""
+
+    rehearsal: Rehearsal
+    copy: Copy
+    programs: Programs
+    _cancelled: bool = field(default=False, init=False)
+
+    def cancel(self) -> None:
+        """Have `look` end: nobody waits for its answer any more."""
+        self._cancelled = True
+
+    def look(self) -> Check:
+        """Return the check; it is skipped, with the remedy, where the copy or the programs have no amcheck."""
+        if self.copy.without_amcheck:
+            return self._skipped(self.copy.without_amcheck, "install PostgreSQL's contrib modules for that version")
+        server, client = self.programs.server, self.programs.client
+        program = next((one.program(_PROGRAM) for one in (server, client) if one.has(_PROGRAM)), None)
+        if program is None:
+            return self._skipped(
+                f"there is no pg_amcheck in {server.directory}", "install the client programs of that version"
+            )
+        total = self._total()
+        if not total:  # pg_amcheck takes that for a mistake
+            return as_check(NAME, _TITLE, [], Scope(checked=0, total=0), "there is no table")
+        with self.rehearsal.run.step("check pages and indexes") as step:
+            completed = self._run(program)
+            step.exit_code = completed.exit_code
+            scope = Scope(checked=min(_looked_at(completed.stderr), total), total=total)
+            step.output = f"{scope.checked} of {scope.total} tables and indexes"
+        return self._judge(completed, scope)
+
+    def _run(self, program: Path) -> Completed:
+        directory = self.rehearsal.directory / NAME
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return run(
+            program,
+            [
+                "--heapallindexed", "--no-password", "--verbose", f"--jobs={self.rehearsal.options.jobs}",
+                "--exclude-schema=pg_catalog", "--exclude-schema=information_schema",
+                self.copy.reading.conninfo(),
+            ],
+            output=directory / NAME,
+            environment={**self.copy.reading.program_environment(directory), "PGAPPNAME": "dbops amcheck"},
+            deadline=self.rehearsal.deadline.left(),
+            on_tick=self._tick,
+        )  # fmt: skip
+
+    def _tick(self) -> None:
+        if self._cancelled:
+            raise DeadlineError(f"pg_amcheck was ended within {TICK} s: the drill had ended before it")
+
+    def _total(self) -> int:
+        with self.copy.read() as session:
+            return int(session.fetch_all(_sql("with_pages"))[0][0])
+
+    def _judge(self, completed: Completed, scope: Scope) -> Check:
+        damage = list(_damage(completed.stdout))
+        check = as_check(NAME, _TITLE, damage, scope, _METHOD)
+        took = check.model_copy(update={"duration_ms": completed.duration_ms})
+        if completed.exit_code == (_DAMAGE_FOUND if damage else 0):
+            return took
+        said = last_lines(completed.stderr, 1) if completed.exit_code != _DAMAGE_FOUND else "it named no object"
+        reason = f"pg_amcheck ended with {completed.exit_code}: {said}"
+        if damage:
+            return took.model_copy(update={"reason": reason})
+        return took.model_copy(update={"status": CheckStatus.ERROR, "reason": reason})
+
+    def _skipped(self, reason: str, remedy: str) -> Check:
+        self.rehearsal.run.not_tested(f"pages and indexes of the copy: {reason}")
+        return Check(
+            check=NAME, title=_TITLE, status=CheckStatus.SKIP, reason=reason, remedy=remedy, method=_METHOD,
+        )  # fmt: skip
+
+
+_PROGRAM = "pg_amcheck"
+
+
+def _looked_at(stderr: Path) -> int:
+    with stderr.open(encoding="utf-8", errors="replace") as lines:
+        return sum(bool(_LOOKED_AT.search(line)) for line in lines)
+
+
+def _damage(said: Path) -> Iterator[Finding]:
+    """Yield a finding for each damaged object, with the first thing that is wrong with it."""
+    subject, told = "", set[str]()
+    with said.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if found := _SUBJECT.match(line):
+                subject = f"{found['kind']} {found['name'].partition('.')[2]}"
+            elif subject and subject not in told and line.strip():
+                told.add(subject)
+                yield finding(NAME, subject, _words(line.strip()))
+
+
+def _words(line: str) -> str:
+    if found := _OF_DAMAGE.match(line):
+        return found["message"]
+    if line.startswith("ERROR:"):
+        state = _ERROR.match(line)
+        return f"it could not be checked: an error in its own expressions (SQLSTATE {state['state'] if state else '?'})"
+    return line
+
+
+def _sql(name: str) -> bytes:
+    return resources.files(__package__ or "dbops.drill").joinpath("sql", f"{name}.sql").read_bytes()

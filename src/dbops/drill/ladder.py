@@ -1,0 +1,109 @@
+"""The verify ladder of a restore drill: what is held against what the backup recorded, rung by rung.
+
+The order: the first answer of the copy (that is when it could take over, so it is timed); then its pages and indexes,
+and beside that the rows of every table, sequences, large objects, materialized views, extensions; the catalog; what the
+application asks; and at last whether the detectors used above would have seen a difference. Every rung says how much of
+what there is it looked at. Nothing here runs as superuser. What this does not do: restore, or judge the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from dbops.backup.background import Background
+from dbops.backup.counting import read_sequences
+from dbops.backup.digests import coverage, read_rows, same_readings
+from dbops.backup.large_objects import LargeObjects, same_large_objects
+from dbops.backup.source import read_extensions, read_materialized_views, read_tables
+from dbops.drill.amcheck import Amcheck
+from dbops.drill.compare import (
+    compare_counts,
+    compare_digests,
+    compare_extensions,
+    compare_large_objects,
+    compare_materialized_views,
+    compare_sequences,
+)
+
+if TYPE_CHECKING:
+    from dbops.backup.inventory import Fact
+    from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
+    from dbops.model import BackupManifest, Check
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the backup says of its source."""
+
+    manifest: BackupManifest
+    inventory: list[Fact]
+
+
+def first_answer(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> None:
+    """Have the copy answer for the first time, as a role without superuser; the time counts towards the recovery."""
+    with rehearsal.watch.phase("first query"):
+        _read_one_row(rehearsed, manifest)
+
+
+def climb(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, recorded: Recorded) -> None:
+    """Add the checks of every rung to the run."""
+    amcheck = Amcheck(rehearsal, rehearsed.copy, plan.programs)
+    with Background(amcheck.look, cancel=amcheck.cancel) as looking:
+        rehearsal.add(*_compare(rehearsal, rehearsed, recorded.manifest))
+        rehearsal.compare_catalogs(plan, rehearsed, recorded.inventory)
+        rehearsal.add(looking.result())
+    _tell_what_was_not_read(rehearsal, recorded.manifest)
+
+
+def _read_one_row(rehearsed: Rehearsed, manifest: BackupManifest) -> None:
+    """Read one row of the largest table."""
+    tables = sorted(manifest.tables, key=lambda one: one.rows or 0, reverse=True)
+    with rehearsed.copy.read() as session:
+        there = {(one.schema, one.name) for one in read_tables(session)}
+        found = next((one for one in tables if (one.schema_, one.name) in there), None)
+        if found is None:
+            session.fetch_all("select 1")
+        else:
+            name = sql.Identifier(found.schema_, found.name)
+            session.fetch_all(sql.SQL("select exists (select from only {} limit 1)").format(name))
+
+
+def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> list[Check]:
+    run = rehearsal.run
+    with rehearsed.copy.read(rehearsal.deadline.left()) as session:
+        tables = read_tables(session)
+        with run.step("compare rows") as step:
+            found = read_rows(session, same_readings(manifest.tables, (one for one in tables if one.kind == "r")))
+            read = coverage(found)
+            step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
+        with run.step("compare sequences"):
+            sequences = read_sequences(session, tables)
+        with run.step("compare large objects"):
+            large_objects = same_large_objects(session, manifest.large_object_digest)
+        with run.step("compare materialized views"):
+            views = read_rows(session, same_readings(manifest.materialized_views, read_materialized_views(session)))
+        extensions = read_extensions(session)
+    return [
+        compare_counts(manifest.tables, found),
+        compare_digests(manifest.tables, found),
+        compare_sequences(manifest.sequences, sequences),
+        compare_large_objects(LargeObjects(manifest.large_objects, manifest.large_object_digest), large_objects),
+        compare_materialized_views(manifest.materialized_views, views),
+        compare_extensions(manifest.extensions, extensions),
+    ]
+
+
+def _tell_what_was_not_read(rehearsal: Rehearsal, manifest: BackupManifest) -> None:
+    run, read = rehearsal.run, coverage(manifest.tables)
+    if read.checked < read.total:
+        run.not_tested(
+            f"the values of {read.total - read.checked} of {read.total} rows: only their number was compared"
+        )
+    if manifest.large_objects and not manifest.large_object_digest:
+        run.not_tested(f"what is in {manifest.large_objects} large objects")
+    views = int(manifest.settings.get("materializedViews", "0")) - len(manifest.materialized_views)
+    if views > 0:
+        run.not_tested(f"the rows of {views} materialized views: they are computed anew by their query")
