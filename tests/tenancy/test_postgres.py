@@ -1,0 +1,265 @@
+"""A tenant bound to transactions of psycopg, on the demo ERP under row-level security."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+from dbops.tenancy import TenantBindingError, UnverifiedTenant, resolve_org_id, tenant_context
+from dbops.tenancy.flask import resolve_org_id as resolve_in_flask
+from dbops.tenancy.postgres import async_tenant_transaction, tenant_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask import Flask
+
+    from dbops.connection.target import Target
+
+SEEN = "select array_agg(distinct org_id order by org_id) from public.customers"
+SET = "select pg_catalog.current_setting('app.org_id', true)"
+
+
+@pytest.fixture
+def pool(tenants: Target) -> Iterator[ConnectionPool[Any]]:
+    """One connection as the application's role, for whoever asks first."""
+    with ConnectionPool(tenants.conninfo(), kwargs={"user": "erp_app"}, min_size=1, max_size=1, open=True) as one:
+        yield one
+
+
+def seen(connection: psycopg.Connection[Any]) -> Any:
+    row = connection.execute(SEEN).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_alternating_tenants_over_one_connection_see_their_own_rows_and_no_others(pool: ConnectionPool[Any]) -> None:
+    for _ in range(10):  # psycopg prepares a statement when it has run five times
+        for org_id in (1, 2, 5):
+            with tenant_context(org_id), pool.connection() as connection, tenant_transaction(connection):
+                assert [org_id] == seen(connection)
+    with pool.connection() as connection:
+        prepared = connection.execute(
+            "select count(*) from pg_prepared_statements where statement like 'select array%'"
+        )
+        assert prepared.fetchone() == (1,)
+
+
+def test_without_a_tenant_there_is_no_row(pool: ConnectionPool[Any]) -> None:
+    with tenant_context(1), pool.connection() as connection, tenant_transaction(connection):
+        pass
+    with pool.connection() as connection, tenant_transaction(connection):
+        assert connection.execute(SET).fetchone() == ("",)
+        assert seen(connection) is None
+    with pool.connection() as connection:  # and none outside any transaction of ours
+        assert seen(connection) is None
+
+
+def test_a_preset_of_the_session_or_the_role_does_not_count(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection:
+        connection.execute("set app.org_id = '2'")
+        connection.commit()
+        with tenant_transaction(connection):
+            assert seen(connection) is None
+        with tenant_context(1), tenant_transaction(connection):
+            assert seen(connection) == [1]
+        connection.execute("reset app.org_id")
+
+
+def test_an_error_rolls_back_and_leaves_no_tenant(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection:
+        with contextlib.suppress(KeyError), tenant_context(1), tenant_transaction(connection):
+            connection.execute("delete from public.payments")
+            raise KeyError
+        assert seen(connection) is None
+        connection.rollback()
+        with contextlib.suppress(psycopg.Error), tenant_context(1), tenant_transaction(connection):
+            connection.execute("select 1 / 0")
+        with tenant_context(1), tenant_transaction(connection):
+            assert connection.execute("select count(*) > 0 from public.payments").fetchone() == (True,)
+
+
+def test_what_is_written_is_the_tenants_or_refused(pool: ConnectionPool[Any]) -> None:
+    sql = (
+        "insert into public.customers (org_id, code, name, email, country_code) values (%s, 'C-x', 'x', 'x@x.x', 'DE')"
+    )
+    with pool.connection() as connection, tenant_context(1):
+        with tenant_transaction(connection):
+            connection.execute(sql, (1,))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), tenant_transaction(connection):
+            connection.execute(sql, (2,))
+
+
+def test_raw_transaction_commands_in_the_body_lose_the_tenant_and_find_no_other(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1):
+        with contextlib.suppress(psycopg.Error), tenant_transaction(connection):
+            connection.execute("commit")
+            assert seen(connection) is None
+        connection.rollback()
+
+
+def test_a_commit_in_the_body_is_refused(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1):
+        with pytest.raises(psycopg.ProgrammingError), tenant_transaction(connection):
+            connection.commit()
+        assert seen(connection) is None
+
+
+def test_within_a_transaction_of_the_same_tenant_another_one_is_a_savepoint(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1), tenant_transaction(connection):
+        with contextlib.suppress(KeyError), tenant_transaction(connection):
+            connection.execute("delete from public.payments")
+            raise KeyError
+        assert connection.execute("select count(*) > 0 from public.payments").fetchone() == (True,)
+        with tenant_context(2), pytest.raises(TenantBindingError, match="another tenant"):
+            tenant_transaction(connection).__enter__()
+        with tenant_context(None), pytest.raises(TenantBindingError, match="another tenant"):
+            tenant_transaction(connection).__enter__()
+        assert seen(connection) == [1]
+
+
+def test_a_transaction_that_began_without_a_tenant_is_not_taken_over(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1):
+        connection.execute("select 1")
+        with pytest.raises(TenantBindingError, match="not bound"):
+            tenant_transaction(connection).__enter__()
+
+
+def test_autocommit_is_an_error(tenants: Target) -> None:
+    with (
+        psycopg.connect(tenants.conninfo(), user="erp_app", autocommit=True) as connection,
+        tenant_context(1),
+        pytest.raises(TenantBindingError, match="autocommit"),
+    ):
+        tenant_transaction(connection).__enter__()
+
+
+@pytest.mark.parametrize("setting", ["org_id", "", "app.org_id; drop table x", "app.'x", "app.org_id\n", "app..x"])
+def test_a_setting_that_no_transaction_can_hold_is_refused(pool: ConnectionPool[Any], setting: str) -> None:
+    with pool.connection() as connection, pytest.raises(TenantBindingError, match="custom setting"):
+        tenant_transaction(connection, setting=setting).__enter__()
+
+
+def test_an_id_is_a_parameter_and_never_a_part_of_the_statement(pool: ConnectionPool[Any]) -> None:
+    hostile = "1', true), pg_catalog.set_config('app.other', '2"
+    with tenant_context(hostile), pool.connection() as connection, tenant_transaction(connection):
+        assert connection.execute(SET).fetchone() == (hostile,)
+        assert connection.execute("select pg_catalog.current_setting('app.other', true)").fetchone() == (None,)
+
+
+def test_the_connections_own_ways_do_not_matter(tenants: Target) -> None:
+    """Other cursors, other rows, another style of parameters."""
+    with (
+        psycopg.connect(
+            tenants.conninfo(), user="erp_app", cursor_factory=psycopg.RawCursor, row_factory=psycopg.rows.dict_row
+        ) as connection,
+        tenant_context(3),
+        tenant_transaction(connection),
+    ):
+        assert connection.execute("select $1 || " + SET.removeprefix("select ") + " as it", ("=",)).fetchone() == {
+            "it": "=3"
+        }
+
+
+def test_a_lost_connection_is_the_drivers_error(tenants: Target, run_sql: Callable[..., Any]) -> None:
+    with psycopg.connect(tenants.conninfo(), user="erp_app") as connection:
+        run_sql(tenants, f"select pg_terminate_backend({connection.info.backend_pid})")
+        with tenant_context(1), pytest.raises(psycopg.OperationalError):
+            tenant_transaction(connection).__enter__()
+
+
+def test_threads_that_share_one_connection_never_see_each_others_rows(pool: ConnectionPool[Any]) -> None:
+    wrong: list[object] = []
+
+    def hammer(org_id: int) -> None:
+        for _ in range(25):
+            with tenant_context(org_id), pool.connection() as connection, tenant_transaction(connection):
+                found = seen(connection)
+                wrong.extend([found] if found != [resolve_org_id()] else [])
+
+    threads = [threading.Thread(target=hammer, args=(org_id,)) for org_id in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_an_asynchronous_connection_is_bound_too(tenants: Target) -> None:
+    async def work() -> list[Any]:
+        found = []
+        async with await psycopg.AsyncConnection.connect(tenants.conninfo(), user="erp_app") as connection:
+            for org_id in (1, 2, None):
+                with tenant_context(org_id):
+                    async with async_tenant_transaction(connection), async_tenant_transaction(connection):
+                        cursor = await connection.execute(SEEN)
+                        found += await cursor.fetchone() or ()
+            with tenant_context(1):
+                await connection.execute("select 1")
+                with pytest.raises(TenantBindingError):
+                    await async_tenant_transaction(connection).__aenter__()
+        return found
+
+    assert asyncio.run(work()) == [[1], [2], None]
+
+
+def test_a_claim_that_nobody_granted_is_refused_unless_asked_for(app: Flask, pool: ConnectionPool[Any]) -> None:
+    @app.get("/rows")
+    def rows() -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection):
+            return seen(connection)
+
+    @app.get("/public")
+    def public() -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection, allow_unverified=True):
+            return seen(connection)
+
+    client = app.test_client()
+    claimed = client.get("/rows", headers={"X-Org-Id": "2"})
+    assert (claimed.status_code, claimed.json["error"]) == (403, "org_forbidden")
+    assert client.get("/public", headers={"X-Org-Id": "2"}).json == [2]
+    assert client.get("/rows", headers={"X-User": "two", "X-Org-Id": "2"}).json == [2]
+    with app.test_request_context(headers={"X-Org-Id": "2"}):
+        app.preprocess_request()
+        assert resolve_in_flask() == 2
+        with pool.connection() as connection, pytest.raises(UnverifiedTenant):
+            tenant_transaction(connection).__enter__()
+
+
+def test_memberships_may_be_read_before_the_tenant_is_known(
+    make_app: Callable[..., Flask], pool: ConnectionPool[Any]
+) -> None:
+    def memberships(_user: object) -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection):
+            assert seen(connection) is None
+        return [4]
+
+    app = make_app(identity=object, memberships=memberships)
+
+    @app.get("/rows")
+    def rows() -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection):
+            return seen(connection)
+
+    assert app.test_client().get("/rows").json == [4]
+
+
+def test_an_exempt_request_is_bound_to_nobody(app: Flask, pool: ConnectionPool[Any]) -> None:
+    from dbops.tenancy.flask import tenant_exempt
+
+    @app.get("/free")
+    @tenant_exempt
+    def free() -> list[Any]:
+        with pool.connection() as connection:
+            with tenant_transaction(connection):
+                before = seen(connection)
+            with tenant_context(2), tenant_transaction(connection):
+                return [before, seen(connection)]
+
+    assert app.test_client().get("/free", headers={"X-User": "one", "X-Org-Id": "1"}).json == [None, [2]]
