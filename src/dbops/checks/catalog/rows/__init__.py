@@ -22,6 +22,13 @@ from dbops.checks.catalog.rows.durability import (
     WalSender,
 )
 from dbops.checks.catalog.rows.indexes import Collation, Constraint, EqualityFamilies, Index, OperatorClass
+from dbops.checks.catalog.rows.isolation import (
+    ColumnDefault,
+    DefinerFunction,
+    LeakingExpression,
+    LeakingOperatorClass,
+    View,
+)
 from dbops.checks.catalog.rows.maintenance import TableUpkeep, TableWidths
 from dbops.checks.catalog.rows.proof import UnprovenConstraint
 from dbops.checks.catalog.rows.queries import (
@@ -51,9 +58,11 @@ __all__ = [
     "Collation",
     "CollationDrift",
     "Column",
+    "ColumnDefault",
     "Constraint",
     "DataType",
     "DatabaseAge",
+    "DefinerFunction",
     "DurabilityOverride",
     "DurabilitySettings",
     "EqualityFamilies",
@@ -65,6 +74,8 @@ __all__ = [
     "IndexBuild",
     "IndexLastScan",
     "IndexSpace",
+    "LeakingExpression",
+    "LeakingOperatorClass",
     "LoggedStatement",
     "Membership",
     "OperatorClass",
@@ -96,6 +107,7 @@ __all__ = [
     "TableWidths",
     "UnprovenConstraint",
     "VacuumSettings",
+    "View",
     "WalSender",
     "read",
 ]
