@@ -324,6 +324,53 @@ CASES |= {
         None,
     ),
 }  # fmt: skip
+TENANTS = "create table clinic (org_id bigint not null, id bigint generated always as identity primary key);"
+TENANCY = '[tenancy]\ncolumns = ["org_id"]\n'
+CASES |= {
+    "a foreign key gets the tenant, and its indexes make others superfluous": (
+        TENANTS + "create index on clinic (org_id);"
+        "create table visit (org_id bigint not null, id uuid primary key, clinic_id bigint references clinic);"
+        "create index on visit (org_id); create index on visit (clinic_id);",
+        TENANCY,
+        4,
+    ),
+    "two foreign keys get the tenant by one index of the table that they refer to": (
+        TENANTS + "create table visit (org_id bigint, id uuid primary key, clinic_id bigint references clinic);"
+        "create table room (org_id bigint default 1, id uuid primary key, clinic_id bigint references clinic);",
+        TENANCY,
+        None,
+    ),
+    "a declared index does what a foreign key with the tenant would need": (
+        TENANTS + "create table visit (org_id bigint not null, id uuid primary key, clinic_id bigint references clinic,"
+        " at date);",
+        TENANCY + expect("long", '"org_id", "clinic_id", "at"'),
+        None,
+    ),
+    "keys get the tenant, and an index that it begins becomes superfluous": (
+        ("create table visit (org_id bigint not null, id uuid primary key, number int unique, code text, mail text);"
+        "create index on visit (org_id); create unique index on visit (code); create unique index on visit"
+        " (lower(mail)) where mail is not null;"),
+        TENANCY,
+        None,
+    ),
+    "a key in words becomes one of the tenant": (
+        "create table visit (org_id bigint not null, code text primary key);",
+        TENANCY,
+        None,
+    ),
+    "a key that is declared as it is stays so": (
+        "create table visit (org_id bigint not null, id uuid primary key, number int unique, code text unique);",
+        TENANCY + expect("number", '"number"', "unique = true")
+        + '[[expect.constraint]]\nid = "code"\ntable = "visit"\nkind = "unique"\ncolumns = ["code"]\n',
+        None,
+    ),
+    "a key that covers a foreign key stays so": (
+        ("create table org (id bigint primary key, name text);"
+        "create table visit (org_id bigint not null, id uuid primary key, owner_id bigint unique references org);"),
+        TENANCY,
+        None,
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("title", CASES)

@@ -157,24 +157,48 @@ def _without_needless_builds(catalog: Catalog, steps: Sequence[Step], outlook: O
 
     Where such an index is there already, but unusable, it is dropped instead.
     """
-    products = [outlook.product(step.statements) for step in steps]
+    made_by = [tuple(outlook.products(step.statements)) for step in steps]
+    products = [next(iter(made), None) for made in made_by]
     # The longest first: what makes another needless must not turn out to be needless itself.
     order = sorted(range(len(steps)), key=lambda i: (-_keys(products[i]), -i))
-    better: dict[int, int] = {}
+    better: dict[int, Product] = {}
     for i in order:
-        others = (j for j in range(len(steps)) if j != i and j not in better)
-        found = next((j for j in others if _makes_needless(outlook, steps[i], products[i], products[j])), None)
+        others = (other for j in range(len(steps)) if j != i and j not in better for other in made_by[j])
+        found = next((other for other in others if _makes_needless(outlook, steps[i], products[i], other)), None)
         if found is not None:
             better[i] = found
     for i, step in enumerate(steps):
-        product, other = products[i], products[better[i]] if i in better else None
+        product, other = products[i], better.get(i)
         if product is None or other is None or step.finding is None:
-            yield step
+            others = [one for j in range(len(steps)) if j != i and j not in better for one in made_by[j]]
+            yield _slimmed(outlook, step, others)
         elif superfluous := product.there or _dropped(outlook, step):
             why = f"{step.why}; {other.name} will do the same, so it is dropped"
             yield _drop(catalog, superfluous, why, step.finding)
         else:
             made.seen_to.append(Left(step.finding, f"{other.name} will do the same"))
+
+
+def _slimmed(outlook: Outlook, step: Step, others: Sequence[Product]) -> Step:
+    """Return a step that does more than make indexes without those of them that a longer one makes needless."""
+    if all(statement.verb is not Verb.OTHER for statement in step.statements):
+        return step
+    needless = {
+        made.name
+        for made in outlook.products(step.statements)
+        if made.there is None
+        and any(
+            other.table == made.table and _keys(other) > _keys(made) and outlook.does_the_work_of(other, made)
+            for other in others
+        )
+    }
+    if not needless:
+        return step
+    return replace(
+        step,
+        statements=tuple(one for one in step.statements if one.verb is Verb.OTHER or one.index not in needless),
+        undo=tuple(text for text in step.undo if read(text).verb is Verb.OTHER or read(text).index not in needless),
+    )
 
 
 def _dropped(outlook: Outlook, step: Step) -> Index | None:

@@ -56,17 +56,20 @@ class Outlook:
         self._new: list[Product] = []
 
     def product(self, statements: Sequence[Statement]) -> Product | None:
-        """Return what the statements of one fix make: the index that all others they speak of are parts of."""
+        """Return what the statements of one fix make, the first where it is several."""
+        return next(self.products(statements), None)
+
+    def products(self, statements: Sequence[Statement]) -> Iterator[Product]:
+        """Yield each index that the statements of one fix make; what others are parts of comes without its parts."""
         parts = {statement.other for statement in statements if statement.verb is Verb.ATTACH}
         for statement in statements:
             if statement.verb is Verb.CREATE and statement.index not in parts:
                 if statement.index and statement.table and statement.structure:
-                    return Product(statement.index, statement.table, statement.structure)
+                    yield Product(statement.index, statement.table, statement.structure)
             elif statement.verb in {Verb.REBUILD, Verb.ATTACH} and statement.index not in parts:
                 index = self._by_name.get(statement.index) if statement.index else None
                 if index and not index.usable:
-                    return self._renewed(index)
-        return None
+                    yield self._renewed(index)
 
     def _renewed(self, index: Index) -> Product:
         table = self._catalog.relations[index.table]
@@ -79,7 +82,7 @@ class Outlook:
         """Note statements as part of the plan; `needed`: an index that they mend has to stay."""
         for statement in statements:
             self._take(statement, needed=needed)
-        if needed and (made := self.product(statements)):
+        for made in dict.fromkeys(self.products(statements)) if needed else ():
             self._new += self._on_every_partition(made)
 
     def _on_every_partition(self, product: Product) -> Iterator[Product]:

@@ -261,7 +261,7 @@ def _constrain(
     if not there:
         yield _create("concurrently ", child, partition, wanted)
     kind = "primary key" if constraint.type == "p" else "unique"
-    yield f"{table} add constraint {quote(child)} {kind} using index {quote(child)}{_deferral(constraint)};"
+    yield f"{table} add constraint {quote(child)} {kind} using index {quote(child)}{spelled_deferral(constraint)};"
 
 
 def _constraint_definition(catalog: Catalog, constraint: Constraint) -> str:
@@ -274,10 +274,11 @@ def _constraint_definition(catalog: Catalog, constraint: Constraint) -> str:
     columns += " without overlaps" if constraint.temporal else ""
     include = ", ".join(map(quote, catalog.column_names(constraint.table, index.included)))
     text = f"{'primary key' if constraint.type == 'p' else f'unique{nulls}'} ({columns})"
-    return text + (f" include ({include})" if include else "") + _deferral(constraint)
+    return text + (f" include ({include})" if include else "") + spelled_deferral(constraint)
 
 
-def _deferral(constraint: Constraint) -> str:
+def spelled_deferral(constraint: Constraint) -> str:
+    """Return what ALTER TABLE says of when a constraint is checked, nothing for the default."""
     if not constraint.deferrable:
         return ""
     return " deferrable initially deferred" if constraint.deferred else " deferrable"

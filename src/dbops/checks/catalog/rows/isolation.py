@@ -42,7 +42,7 @@ class DefinerFunction(NamedTuple):
 class ColumnDefault(NamedTuple):
     """The default of a column whose type can identify something: integers, uuid, text and the like.
 
-    Generated columns and those of types that identify nothing (moments, amounts, flags, documents) are left out.
+    Generated columns and those of types that identify nothing (moments, floats, flags, documents) are left out.
     """
 
     table: int

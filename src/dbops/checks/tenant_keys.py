@@ -1,0 +1,130 @@
+"""Keys of tenant tables: which of them say something across tenants, and what makes them keep to one.
+
+A key keeps to one tenant if it has the tenant column, or a column that is new for every row (a surrogate: an identity,
+a generated default, a uuid, the single whole number of a primary key), or all columns of a foreign key to another
+tenant table, whose row is some tenant's already. What is no key: an index that is not valid, or excludes overlaps.
+What this module does not do: decide that a key has to be one of the whole database; a person does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dbops.checks.constraining import KEY_LOCKS
+from dbops.checks.cover import covers
+from dbops.checks.datatypes import INTEGER_NAMES, base_type
+from dbops.checks.declarations import canonical_name
+from dbops.checks.defaults import default_of, is_fixed
+from dbops.checks.names import qualified, quote
+from dbops.checks.remediation import (
+    BUILD_LOCKS,
+    DROP_LOCKS,
+    Fix,
+    create_index,
+    create_index_again,
+    new_name,
+    spelled_deferral,
+)
+from dbops.checks.structure import same_content, shape
+from dbops.checks.surplus import expected_to_stay
+from dbops.checks.tenants import tenant_table
+
+if TYPE_CHECKING:
+    from dbops.checks.catalog import Catalog, Column, Constraint, Index
+    from dbops.checks.policy import Policy
+    from dbops.checks.structure import Shape
+    from dbops.checks.tenants import TenantTable
+
+_UUID = 2950
+
+
+def crosses_tenants(catalog: Catalog, policy: Policy, tenant: TenantTable, index: Index) -> bool:
+    """Return whether a unique index refuses a row because of another tenant's."""
+    if tenant.column is None or not index.is_unique or not index.usable or index.is_exclusion or index.parent:
+        return False
+    keys = index.columns[: index.key_count]
+    texts = (*index.expressions, index.predicate or "")
+    if tenant.column.number in keys or any(_names(text, tenant.column) for text in texts):
+        return False
+    columns = catalog.columns(index.table)
+    if any(_is_surrogate(catalog, index, columns[number]) for number in keys if number):
+        return False
+    return not any(
+        set(key.columns) <= set(keys)
+        for key in catalog.constraints_of(index.table)
+        if key.type == "f" and tenant_table(catalog, policy, key.foreign_table or 0)
+    )
+
+
+def _names(text: str, column: Column) -> bool:
+    """Return whether an expression or a predicate speaks of a column."""
+    return re.search(rf"(?<![\w\"]){re.escape(quote(column.name))}(?![\w\"])", text) is not None
+
+
+def _is_surrogate(catalog: Catalog, index: Index, column: Column) -> bool:
+    default = default_of(catalog, index.table, column.number)
+    if column.identity != "-" or (default and not is_fixed(default)):
+        return True
+    kind = base_type(catalog, column.type)
+    return kind == _UUID or (index.is_primary and index.key_count == 1 and kind in INTEGER_NAMES)
+
+
+def keep_to_tenant(catalog: Catalog, policy: Policy, index: Index, column: Column) -> Fix | None:
+    """Return what makes a key unique per tenant; None where something else stands on it as it is."""
+    if _is_needed_as_it_is(catalog, policy, index):
+        return None
+    constraint = catalog.backed_constraints.get(index.oid)
+    was = shape(catalog, index)
+    key = quote(column.name)
+    wanted = was._replace(keys=(key, *was.keys), columns=(column.name, *was.columns))
+    if constraint is None:
+        built = create_index(catalog, wanted)
+        return Fix(
+            f"{built.sql}\ndrop index concurrently {catalog.index_name(index)};",
+            f"{create_index_again(catalog, index)}\n{built.undo}",
+            f"{BUILD_LOCKS} {DROP_LOCKS}",
+        )
+    if constraint.type == "p" and not column.not_null:
+        return None
+    there, back = (_put_on(catalog, constraint, one) for one in (wanted, was))
+    return Fix(there, back, f"{BUILD_LOCKS} {KEY_LOCKS}")
+
+
+def _put_on(catalog: Catalog, constraint: Constraint, wanted: Shape) -> str:
+    """Return what puts a constraint on another index, under the name that it has."""
+    table = catalog.relations[wanted.table]
+    alter, name = f"alter table {qualified(table.schema, table.name)}", quote(constraint.name)
+    kind = "primary key" if constraint.type == "p" else "unique"
+    using = f"using index {quote(new_name(catalog, table, wanted))}"
+    return "\n".join(
+        (
+            create_index(catalog, wanted).sql,
+            f"{alter} drop constraint {name};",
+            f"{alter} add constraint {name} {kind} {using}{spelled_deferral(constraint)};",
+        )
+    )
+
+
+def _is_needed_as_it_is(catalog: Catalog, policy: Policy, index: Index) -> bool:
+    table = catalog.relations[index.table]
+    others = [other for other in catalog.indexes_of(index.table) if other.oid != index.oid]
+    foreign = [key for key in catalog.constraints_of(index.table) if key.type == "f"]
+    return (
+        table.is_partitioned
+        or index.oid in catalog.referenced_indexes
+        or index.replica_identity
+        or index.clustered
+        or expected_to_stay(catalog, policy, index)
+        or _is_declared(catalog, policy, index)
+        or any(same_content(catalog, index, other) for other in others)
+        or any(covers(catalog, index, key) for key in foreign)
+    )
+
+
+def _is_declared(catalog: Catalog, policy: Policy, index: Index) -> bool:
+    """Return whether a key of its table is declared as a constraint, which may be this one."""
+    table = catalog.relations[index.table]
+    name = qualified(table.schema, table.name)
+    keys = (one.value for one in policy.expected_constraints if one.value.kind in {"pk", "unique"})
+    return any(canonical_name(value.table) == name for value in keys)
