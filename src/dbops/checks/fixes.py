@@ -170,8 +170,8 @@ def _without_needless_builds(catalog: Catalog, steps: Sequence[Step], outlook: O
     for i, step in enumerate(steps):
         product, other = products[i], better.get(i)
         if product is None or other is None or step.finding is None:
-            others = [one for j in range(len(steps)) if j != i and j not in better for one in made_by[j]]
-            yield _slimmed(outlook, step, others)
+            rest = [one for j in range(len(steps)) if j != i and j not in better for one in made_by[j]]
+            yield _slimmed(outlook, step, rest)
         elif superfluous := product.there or _dropped(outlook, step):
             why = f"{step.why}; {other.name} will do the same, so it is dropped"
             yield _drop(catalog, superfluous, why, step.finding)
