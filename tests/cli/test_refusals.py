@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("configuration", "words"),
     [
-        ('[drill]\ndepth = "pitr"\n', "not pitr"),
+        ('[drill]\ndepth = "pitr"\n', "--wal-archive DIR"),
         ('[[drill.probe]]\nname = "x"\nsql = "select 1"\nop = ">"\nvalue = 9\n', "does not run probes"),
         ('[audit]\nselect = ["nope"]\n', "there is no rule 'nope'"),
     ],

@@ -18,18 +18,15 @@ from dbops.drill.compare import (
     compare_sequences,
 )
 from dbops.drill.ledger import Ledger
-from dbops.drill.objectives import rpo_of_dumps, rto_measured
+from dbops.drill.objectives import rto_measured
 from dbops.drill.restore_differs import compare_catalog
 from dbops.model import (
-    BackupArtifact,
-    BackupManifest,
     CheckStatus,
     ExtensionInfo,
     ObjectiveStatus,
     Scope,
     SequenceState,
     Severity,
-    SourceInfo,
     TableCount,
 )
 
@@ -161,44 +158,6 @@ def test_an_object_whose_name_begins_like_an_explained_one_is_not_explained() ->
 def test_an_inventory_reads_back_whatever_names_hold() -> None:
     facts = [Fact("relation", '"a\n\u2028"."b\x85"', "x"), Fact("type", "é", "'\\'")]
     assert facts == list(from_lines(to_lines(facts)))
-
-
-HOUR = dt.timedelta(hours=1)
-NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
-
-
-def _manifest(taken: dt.datetime, archive_mode: str = "off") -> BackupManifest:
-    source = SourceInfo(
-        system_identifier="1", timeline=1, lsn="0/0", database="d", version="15.1", encoding="UTF8", locale="C",
-        provider="c",
-    )  # fmt: skip
-    return BackupManifest(
-        id="x",
-        snapshot_at=taken,
-        published_at=taken + dt.timedelta(minutes=1),
-        source=source,
-        artifact=BackupArtifact(files=(), format="custom", codec="gzip"),
-        settings={"archiveMode": archive_mode, "walSenders": "0"},
-    )
-
-
-@pytest.mark.parametrize(
-    ("hours_ago", "archive_mode", "status"),
-    [
-        ([1], "off", ObjectiveStatus.MISSED),
-        ([0], "off", ObjectiveStatus.NOT_MEASURED),
-        ([24, 0], "off", ObjectiveStatus.MISSED),
-        ([24, 0], "on", ObjectiveStatus.NOT_MEASURED),
-    ],
-)
-def test_dumps_can_miss_the_rpo_and_never_meet_it(
-    hours_ago: list[int], archive_mode: str, status: ObjectiveStatus
-) -> None:
-    history = [_manifest(NOON - hours * HOUR, archive_mode) for hours in hours_ago]
-    objective = rpo_of_dumps(history, NOON + dt.timedelta(minutes=5), dt.timedelta(minutes=15))
-    assert status is objective.status
-    assert objective.worst_ms is not None
-    assert objective.worst_ms >= (objective.now_ms or 0)
 
 
 def test_the_rto_is_missed_by_a_millisecond() -> None:

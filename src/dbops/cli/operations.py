@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from dbops.checks.surroundings import Surroundings
     from dbops.connection.target import Target
     from dbops.drill.options import DrillOptions
+    from dbops.drill.rpo.copies import SurvivingCopy
     from dbops.evidence.run import Run
-    from dbops.model import Progress, TargetInfo
+    from dbops.model import BackupManifest, Progress, TargetInfo
     from dbops.settings import Settings
     from dbops.storage.local import LocalStore
     from dbops.suite import SuiteStep
@@ -74,6 +75,7 @@ def surroundings(settings: Settings) -> Surroundings:
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
     """Drill to the depth that is set, or as deep as it goes."""
+    from dbops.drill.pitr.drill import drill_pitr
     from dbops.drill.restore import drill_restore
     from dbops.drill.schema import drill_schema
 
@@ -81,8 +83,12 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     if depth == "schema":
         drill_schema(target, run, options=options, progress=progress)
         return
-    identity = _identify(target, run)
+    identity, copies = _identify(target, run)
+    options = replace(options, copies=copies)
     store = _store(settings.backup_dir)
+    if depth == "pitr":
+        drill_pitr(target, run, options=options, history=_history(store, identity), progress=progress)
+        return
     # A directory that somebody named and that is not there is a mount that failed, not a reason to look less closely.
     named = settings.origin("backup_dir") != "default"
     if depth is None and not (store is None and named) and (store is None or not _has_backup(store, identity)):
@@ -96,13 +102,21 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     drill_restore(identity, store, run, options=options, progress=progress)
 
 
-def _identify(target: Target, run: Run) -> TargetInfo:
-    """Return which database of which cluster this is: backups are found by that, not by address."""
+def _identify(target: Target, run: Run) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
+    """Return which database of which cluster this is (backups are found by that, not by address), and its copies."""
     from dbops.connection.session import read_only
+    from dbops.drill.rpo.live import copies_of
 
     with run.step("identify"), read_only(target) as session:
         run.target = session.info()
-        return run.target
+        return run.target, copies_of(session)
+
+
+def _history(store: LocalStore | None, identity: TargetInfo) -> list[BackupManifest]:
+    """Return the published backups of this database, oldest first."""
+    if store is None or identity.system_identifier is None:
+        return []
+    return [one.manifest for one in store.history(identity.system_identifier, identity.database)]
 
 
 def _store(directory: Path) -> LocalStore | None:
@@ -117,13 +131,21 @@ def _has_backup(store: LocalStore, identity: TargetInfo) -> bool:
     return known is not None and store.newest(known, identity.database) is not None
 
 
-def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: float | None) -> DrillOptions:
+def drill_options(
+    settings: Settings, *, client_bindir: Path | None, deadline: float | None, canary: bool = False
+) -> DrillOptions:
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
     from dbops.drill.options import DrillOptions
 
-    if settings.drill.depth == "pitr":
-        message = "this version drills to the depths schema and restore, not pitr"
-        raise UsageError(message, hint=f"change drill.depth ({settings.origin('drill.depth')})")
+    if canary and settings.drill.depth != "pitr":
+        raise UsageError(
+            "--canary sends nothing but in a drill of depth pitr", hint="add --depth pitr, or leave it out"
+        )
+    if settings.drill.depth == "pitr" and settings.drill.wal_archive is None:
+        raise UsageError(
+            "depth pitr needs the directory that WAL is archived to, and none is named",
+            hint="name it, as this machine sees it: --wal-archive DIR, or wal_archive in [drill] of dbops.toml",
+        )
     if settings.drill.probe:
         # A probe that is declared and not run would look as if it had passed.
         message = f"this version does not run probes, and drill.probe asks for them ({settings.origin('drill.probe')})"
@@ -138,6 +160,10 @@ def drill_options(settings: Settings, *, client_bindir: Path | None, deadline: f
         rto=objectives.rto,
         rpo=objectives.rpo,
         allowances=allowances,
+        wal_archive=settings.drill.wal_archive,
+        archive_wait=settings.drill.archive_wait.total_seconds(),
+        canary=canary,
+        offsite=frozenset(settings.drill.offsite),
     )
     return replace(options, deadline=deadline) if deadline else options
 

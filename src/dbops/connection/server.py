@@ -54,6 +54,7 @@ START_SECONDS = 60.0
 INITDB_SECONDS = 120.0
 _READY_POLL_SECONDS = 0.01
 _STATUS_LINE = 7  # counted from 0, in postmaster.pid
+_TAKES_CONNECTIONS = frozenset({"ready", "standby"})
 _SIGNALS: Mapping[StopMode, int] = {"immediate": signal.SIGQUIT, "fast": signal.SIGINT, "smart": signal.SIGTERM}
 # After SIGQUIT the postmaster waits 5 s for its children before it kills them; ended earlier it would orphan them.
 _IMMEDIATE_SECONDS = 10.0
@@ -114,6 +115,7 @@ class ScratchServer:
             f"--encoding={encoding}", f"--locale={locale}" if locale else "--no-locale", *initdb_arguments,
         )  # fmt: skip
         self._passwords: dict[str, str] = {}
+        self._start_seconds = START_SECONDS
         self._settings = {**_defaults(binaries.major), **(settings or {})}
         self._stack = contextlib.ExitStack()
         self._running: Running | None = None
@@ -171,7 +173,7 @@ class ScratchServer:
         settings = {**self._settings, "unix_socket_directories": str(self.socket_directory)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._running = self._start_isolated(["-D", str(self.data_directory), *options])
-        self._await_ready(time.monotonic() + START_SECONDS)
+        self._await_ready(self._start_seconds)
         self.isolated = self._is_isolated()
         self._confirm_settings()
 
@@ -276,21 +278,26 @@ class ScratchServer:
             surroundings=around,
         )  # fmt: skip
 
-    def _await_ready(self, end: float) -> None:
+    def _await_ready(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
         while not self._is_ready():
             exit_code = self._process.wait(_READY_POLL_SECONDS)
             if exit_code is not None:
                 raise ProgramFailedError(f"the scratch server {ending(exit_code)}: {self._last_words()}")
             if time.monotonic() > end:
                 self._end()
-                raise DeadlineError(f"the scratch server was not ready after {START_SECONDS:g} s: {self._last_words()}")
+                raise DeadlineError(f"the scratch server was not ready after {seconds:g} s: {self._last_words()}")
 
     def _is_ready(self) -> bool:
         try:
             lines = (self.data_directory / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except OSError:
             return False
-        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready" and lines[0] == str(self.pid)
+        return (
+            len(lines) > _STATUS_LINE
+            and lines[_STATUS_LINE].strip() in _TAKES_CONNECTIONS
+            and lines[0] == str(self.pid)
+        )
 
     def _last_words(self) -> str:
         logged = _json_messages(self.log_path) if self._logs_json else last_lines(self.log_path)

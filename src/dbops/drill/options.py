@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from dbops.drill.rpo.copies import SurvivingCopy
+
 # Extensions of PostgreSQL itself. Creating one runs its script as superuser, so another one has to be allowed by name:
 # the archive says which are created, and it is not to be trusted with more than these.
 CONTRIB = frozenset(
@@ -33,6 +35,11 @@ class DrillOptions:
     "cutover"). `target_bindir` names the server programs to restore into, `client_bindir` those to read the archive
     with; `environ` is where else they are looked for. The file `identity` holds the key to an encrypted backup.
     `extensions` may be created on the copy.
+
+    `wal_archive` is where the source's WAL goes, `archive_wait` how long to wait for a segment to get there (seconds),
+    `canary` whether commits of dbops' own may be sent into its log. `offsite` are the kinds of copies that survive the
+    loss of the site, `copies` what is known to survive beside the dumps (None: nobody looked), and `judge_rpo` whether
+    a restore judges the RPO: not where a drill that knows more copies does.
     """
 
     target_bindir: Path | None = None
@@ -46,3 +53,9 @@ class DrillOptions:
     rpo: dt.timedelta = dt.timedelta(minutes=15)
     allowances: Mapping[str, dt.timedelta] = field(default_factory=dict)
     extensions: frozenset[str] = CONTRIB
+    wal_archive: Path | None = None
+    archive_wait: float = 60.0
+    canary: bool = False
+    offsite: frozenset[str] = frozenset()
+    copies: tuple[SurvivingCopy, ...] | None = None
+    judge_rpo: bool = True

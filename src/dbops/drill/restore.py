@@ -112,7 +112,9 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
     manifest = stored.manifest
     run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
     history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]
-    run.add_objective(rpo_of_dumps(history, run.clock.now(), rehearsal.options.rpo))
+    options = rehearsal.options
+    if options.judge_rpo:
+        run.add_objective(*rpo_of_dumps(history, run.clock.now(), options.rpo, options.offsite, options.copies))
     plan = plan_of(stored, rehearsal)
     _check_space(manifest)
     with rehearsal.rebuild(plan) as rehearsed:

@@ -29,13 +29,17 @@ FLAGS: Mapping[str, str] = {
     "ignore": "audit.ignore",
     "depth": "drill.depth",
     "target_bindir": "drill.target_bindir",
+    "wal_archive": "drill.wal_archive",
     "key": "evidence.key",
     "trust": "evidence.trust",
 }
 _VARIABLES: Mapping[str, str] = {"DBOPS_LOG_DIR": "evidence.log_dir", "DBOPS_EVIDENCE_KEY_FILE": "evidence.key"}
 _PATHS = frozenset(
-    {"evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir"}
-)
+    {
+        "evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir",
+        "drill.wal_archive",
+    }
+)  # fmt: skip
 _LIST_SEPARATOR = ","
 
 
