@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     ("configuration", "words"),
     [
         ('[drill]\ndepth = "pitr"\n', "--wal-archive DIR"),
-        ('[[drill.probe]]\nname = "x"\nsql = "select 1"\nop = ">"\nvalue = 9\n', "does not run probes"),
         ('[audit]\nselect = ["nope"]\n', "there is no rule 'nope'"),
     ],
 )

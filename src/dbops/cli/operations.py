@@ -135,7 +135,7 @@ def drill_options(
     settings: Settings, *, client_bindir: Path | None, deadline: float | None, canary: bool = False
 ) -> DrillOptions:
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
-    from dbops.drill.options import DrillOptions
+    from dbops.drill.options import DrillOptions, Probe
 
     if canary and settings.drill.depth != "pitr":
         raise UsageError(
@@ -146,10 +146,6 @@ def drill_options(
             "depth pitr needs the directory that WAL is archived to, and none is named",
             hint="name it, as this machine sees it: --wal-archive DIR, or wal_archive in [drill] of dbops.toml",
         )
-    if settings.drill.probe:
-        # A probe that is declared and not run would look as if it had passed.
-        message = f"this version does not run probes, and drill.probe asks for them ({settings.origin('drill.probe')})"
-        raise UsageError(message, hint="leave them out")
     objectives = settings.objectives
     allowances = {name: value for name, value in objectives.allowances if value is not None}
     options = DrillOptions(
@@ -160,6 +156,7 @@ def drill_options(
         rto=objectives.rto,
         rpo=objectives.rpo,
         allowances=allowances,
+        probes=tuple(Probe(one.name, one.sql, one.op, one.value) for one in settings.drill.probe),
         wal_archive=settings.drill.wal_archive,
         archive_wait=settings.drill.archive_wait.total_seconds(),
         canary=canary,

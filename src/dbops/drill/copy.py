@@ -267,6 +267,17 @@ class Copy:
         with scratch(self.server, "postgres") as connection:
             connection.execute("checkpoint")
 
+    @contextlib.contextmanager
+    def control_table(self, rows: int) -> Iterator[Target]:
+        """Have a table of our own, out of the copy's reach, in the maintenance database; gone when the block ends."""
+        with scratch(self.server, "postgres") as connection:
+            create = "create table dbops_control as select pg_catalog.md5(n::text) from generate_series(1, {}) as n"
+            connection.execute(sql.SQL(create).format(sql.Literal(rows)))
+            try:
+                yield self.server.target("postgres")
+            finally:
+                connection.execute("drop table dbops_control")
+
     def mark_log(self, text: str) -> None:
         """Write a line to the server's log, so that a reader knows when everything before it is there."""
         with scratch(self.server, "postgres") as connection:

@@ -8,6 +8,7 @@ what there is it looked at. Nothing here runs as superuser. What this does not d
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,13 @@ from dbops.drill.compare import (
     compare_materialized_views,
     compare_sequences,
 )
+from dbops.drill.control import control
+from dbops.drill.probes import Outcome, ask
+from dbops.drill.probes import judge as judge_probes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dbops.backup.inventory import Fact
     from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
     from dbops.model import BackupManifest, Check
@@ -43,9 +49,28 @@ class Recorded:
 
 
 def first_answer(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> None:
-    """Have the copy answer for the first time, as a role without superuser; the time counts towards the recovery."""
-    with rehearsal.watch.phase("first query"):
-        _read_one_row(rehearsed, manifest)
+    """Ask the copy what the application would, or else read a row; until it answers, the time counts as recovery."""
+    if not rehearsal.options.probes:
+        with rehearsal.watch.phase("first query"):
+            _read_one_row(rehearsed, manifest)
+        return
+    outcomes: list[Outcome] = []
+    asked = ask(rehearsed.copy, rehearsal.options.probes, manifest.snapshot_at, rehearsal.deadline.left())
+    with contextlib.closing(asked):
+        with rehearsal.watch.phase("first probe") as step:
+            outcomes += _until_one_holds(asked)
+            if not outcomes[-1].holds:
+                step.inconclusive()
+        with rehearsal.run.step("other probes"):
+            outcomes += asked
+    rehearsal.add(judge_probes(outcomes))
+
+
+def _until_one_holds(asked: Iterable[Outcome]) -> Iterator[Outcome]:
+    for outcome in asked:
+        yield outcome
+        if outcome.holds:
+            return
 
 
 def climb(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, recorded: Recorded) -> None:
@@ -55,6 +80,7 @@ def climb(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, recorded: Reco
         rehearsal.add(*_compare(rehearsal, rehearsed, recorded.manifest))
         rehearsal.compare_catalogs(plan, rehearsed, recorded.inventory)
         rehearsal.add(looking.result())
+    rehearsal.add(control(rehearsal, rehearsed, plan))
     _tell_what_was_not_read(rehearsal, recorded.manifest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +28,23 @@ CONTRIB = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A question to the restored copy, and how its answer must compare with `value`; neither reaches the evidence."""
+
+    name: str
+    sql: str
+    op: Literal["=", "!=", "<", "<=", ">", ">="]
+    value: str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
 class DrillOptions:
     """Objectives are times an operator has promised; `deadline` is in seconds and bounds the whole drill.
 
     `allowances` are the declared parts of a recovery that no drill can measure, by name ("detect", "decide",
     "cutover"). `target_bindir` names the server programs to restore into, `client_bindir` those to read the archive
     with; `environ` is where else they are looked for. The file `identity` holds the key to an encrypted backup.
-    `extensions` may be created on the copy.
+    `extensions` may be created on the copy. `probes` are asked of it; the first that holds ends the recovery time.
 
     `wal_archive` is where the source's WAL goes, `archive_wait` how long to wait for a segment to get there (seconds),
     `canary` whether commits of dbops' own may be sent into its log. `offsite` are the kinds of copies that survive the
@@ -53,6 +63,7 @@ class DrillOptions:
     rpo: dt.timedelta = dt.timedelta(minutes=15)
     allowances: Mapping[str, dt.timedelta] = field(default_factory=dict)
     extensions: frozenset[str] = CONTRIB
+    probes: tuple[Probe, ...] = ()
     wal_archive: Path | None = None
     archive_wait: float = 60.0
     canary: bool = False

@@ -214,6 +214,8 @@ def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     run.restorability = rehearsal.verdict
     if rehearsal.failed:
         run.add_objective(rto_not_measured(options.rto, "the copy is not what was backed up"))
+    elif run.restorability is Verdict.INCONCLUSIVE:
+        run.add_objective(rto_not_measured(options.rto, "it is not known whether the copy is what was backed up"))
     elif not rehearsed.copy.durable:
         run.add_objective(rto_not_measured(options.rto, "the copy's server did not write durably (fsync)"))
     else:
