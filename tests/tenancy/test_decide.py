@@ -6,9 +6,11 @@ import itertools
 import uuid
 
 import pytest
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Request
 
 from dbops.errors import ConfigurationError
-from dbops.tenancy.claims import Claim, Claimed, ClaimNames, Reason, Refusal, settle
+from dbops.tenancy.claims import PARAMETERS, Claim, Claimed, ClaimNames, Reason, Refusal, settle
 from dbops.tenancy.context import NO_TENANT, Tenant
 from dbops.tenancy.decide import Identity, Terms, decide
 from dbops.tenancy.environment import Boundaries, is_local, strictness
@@ -121,6 +123,18 @@ def test_claims_are_found_where_the_application_would_read_them(
     environ: dict[str, str], query: bytes, expected: list[tuple[str, str]]
 ) -> None:
     assert [Claim(*pair) for pair in expected] == NAMES.find(environ, query)
+
+
+PIECES = ["org_id", "%6frg_id", "tenant_id", "&", "=", "1", "%31", "+", "%00", "%", "\u0662", ";", "#"]
+
+
+def test_a_query_string_is_read_as_the_application_reads_it() -> None:
+    for pieces in itertools.product(PIECES, repeat=4):
+        query = "".join(pieces).encode()
+        read = Request({**create_environ(), "QUERY_STRING": query.decode("latin-1")}).args
+        expected = sorted((name, text) for name in PARAMETERS for text in read.getlist(name))
+        found = sorted((claim.source.removeprefix("parameter "), claim.text) for claim in NAMES.find({}, query))
+        assert expected == found, query
 
 
 @pytest.mark.parametrize("texts", list(itertools.product(["", "1", "2", "x"], repeat=2)))

@@ -18,8 +18,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.tenancy.problems import OrgContextConflict, OrgContextMissing
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 OrgId = int | uuid.UUID | str
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(NamedTuple):
     """A tenant, or that there is none; `verified` when a grant stands behind it and not a mere claim."""
 
     org_id: OrgId | None
@@ -46,8 +44,7 @@ class Tenant:
 NO_TENANT = Tenant(None, verified=False, source="nobody")
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosing:
+class Enclosing(NamedTuple):
     """What a framework says is running: `owner` is the request, None outside one."""
 
     owner: object | None

@@ -22,7 +22,7 @@ nothing here could tell them apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.tenancy.claims import Claimed, Reason, Refusal
 from dbops.tenancy.context import NO_TENANT, Tenant
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from dbops.tenancy.context import OrgId
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Somebody who is signed in: the tenants they may act for, and the one they mean when they name none."""
 
     memberships: frozenset[OrgId]

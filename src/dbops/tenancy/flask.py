@@ -72,11 +72,12 @@ _BODIES = {
 class _Record:
     """What was decided for one request; kept on the request, so that no other one finds it."""
 
-    __slots__ = ("app", "tenant")
+    __slots__ = ("app", "is_guarded", "told")
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.tenant = NO_TENANT
+        self.is_guarded = False
+        self.told = Enclosing(self, NO_TENANT)
 
 
 def install_tenant_guard(  # noqa: PLR0913  (each is one decision of the application)
@@ -201,6 +202,7 @@ class _Guard:
             record = _begin(app)
         if self._passes(app, asked):
             return None
+        record.is_guarded = True
         claimed = settle(self._names.find(asked.environ, asked.query_string), self.ids)
         # A refused claim needs no user: nobody's memberships are read for it.
         identity = None if isinstance(claimed, Refusal) else self._people.asking()
@@ -208,25 +210,20 @@ class _Guard:
         if isinstance(decision, Refusal):
             _log_refusal(decision, asked.endpoint)
             return self.refusal(decision.reason)
-        record.tenant = decision
+        record.told = Enclosing(record, decision)
         g.org_id = decision.org_id
         return None
 
     def _passes(self, app: Flask, asked: Request) -> bool:
         if asked.url_rule is None or asked.method == "OPTIONS":
             return True
-        return self.is_exempt(app, asked.endpoint)
-
-    def is_exempt(self, app: Flask, endpoint: str | None) -> bool:
-        """Say whether an endpoint is for no tenant in particular."""
-        if endpoint is None or endpoint in self._exempt:
-            return endpoint is not None
-        return getattr(app.view_functions.get(endpoint), _EXEMPT, False) is True
+        endpoint = asked.endpoint or ""
+        return endpoint in self._exempt or getattr(app.view_functions.get(endpoint), _EXEMPT, False) is True
 
     def after_request(self, response: Response) -> Response:
         """Tell caches that another tenant gets another answer."""
-        asked = request
-        if asked.url_rule is None or self.is_exempt(current_app, asked.endpoint):
+        record = vars(_itself(request)).get(_RECORD)
+        if record is None or not record.is_guarded:
             return response
         if "Vary" in response.headers:
             response.vary.update(self._vary.split(", "))
@@ -289,12 +286,12 @@ def _of_request(record: _Record, app: Flask) -> Enclosing:
     if record.app is not app:  # another application's context within this request: its tenants are not ours
         return Enclosing(record, NO_TENANT)
     mirrored = g.get("org_id")
-    if mirrored is not None and mirrored != record.tenant.org_id:
+    if mirrored is not None and mirrored != record.told.tenant.org_id:
         raise OrgContextConflict(
             "g.org_id is not what the guard has decided for this request",
             hint="leave g.org_id alone; work for another tenant belongs in an endpoint marked @tenant_exempt",
         )
-    return Enclosing(record, record.tenant)
+    return record.told
 
 
 def _outside_requests(app: Flask, guard: _Guard) -> Enclosing:

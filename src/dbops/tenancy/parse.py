@@ -90,8 +90,9 @@ class Reader:
         if isinstance(value, int | uuid.UUID):
             if self._type is not None and type(value) is not self._type:
                 raise NotAnId
-            # By way of its text, so that 0, -1 and 2**63 are refused here as they are there.
-            return _an_id(value) if self._type is None else self.read(str(value))
+            if isinstance(value, int) and self._type is not None and not 1 <= value <= _LARGEST:  # as where it is read
+                raise NotAnId
+            return _an_id(value)
         inner = getattr(value, "org_id", getattr(value, "id", None))
         if not isinstance(inner, str | int | uuid.UUID):
             raise NotAnId

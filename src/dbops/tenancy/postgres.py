@@ -8,7 +8,7 @@ The rules:
 1. The setting lives in the transaction alone (`set_config(…, true)`), as a parameter. A session's setting would stay on
    a pooled connection for whoever gets it next.
 2. It is always set: to nothing where there is no tenant, whatever the session or the role had preset.
-3. BEGIN and the setting leave together: a bound transaction takes no more round trips than a plain one.
+3. BEGIN and the setting leave together (`opening.py`): a bound transaction takes no more round trips than a plain one.
 4. A claim that nobody has granted is refused, unless asked for.
 5. A connection in autocommit, in a transaction, or bound to another tenant is an error, not a surprise.
 
@@ -26,6 +26,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from dbops.tenancy.context import current
+from dbops.tenancy.opening import AsyncOpened, Opened, can_open, opening
 from dbops.tenancy.problems import TenantBindingError, UnverifiedTenant
 
 if TYPE_CHECKING:
@@ -52,13 +53,7 @@ def tenant_transaction(
         with connection.transaction():
             yield connection
         return
-    with contextlib.ExitStack() as transaction:
-        with _together(connection):
-            transaction.enter_context(psycopg.Transaction(connection))
-            # Neither the connection's cursors, which may want another style of parameters, nor a prepared statement,
-            # which a pooler between transactions would lose.
-            psycopg.Cursor(connection).execute(BIND, binding, prepare=False)
-        transaction.enter_context(_remembered(connection, binding))
+    with _opened(connection, binding), _remembered(connection, binding):
         yield connection
 
 
@@ -72,12 +67,9 @@ async def async_tenant_transaction(
         async with connection.transaction():
             yield connection
         return
-    async with contextlib.AsyncExitStack() as transaction:
-        async with _together_async(connection):
-            await transaction.enter_async_context(psycopg.AsyncTransaction(connection))
-            await psycopg.AsyncCursor(connection).execute(BIND, binding, prepare=False)
-        transaction.enter_context(_remembered(connection, binding))
-        yield connection
+    async with _opened_async(connection, binding):
+        with _remembered(connection, binding):
+            yield connection
 
 
 def tenant_setting(*, allow_unverified: bool) -> str:
@@ -106,11 +98,16 @@ def autocommit_error() -> TenantBindingError:
     )
 
 
+def is_idle(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Say whether no transaction is open on the connection."""
+    return connection.info.transaction_status == TransactionStatus.IDLE
+
+
 def _is_nested(connection: psycopg.BaseConnection[Any], binding: tuple[str, str]) -> bool:
     """Say whether the connection is within a transaction bound as wanted; raise where it can be bound in no way."""
     if connection.autocommit:
         raise autocommit_error()
-    if connection.info.transaction_status == TransactionStatus.IDLE:
+    if is_idle(connection):
         return False
     bound = _bound.get(connection)
     if bound == binding:
@@ -123,13 +120,37 @@ def _is_nested(connection: psycopg.BaseConnection[Any], binding: tuple[str, str]
     )
 
 
-def _together(connection: psycopg.Connection[Any]) -> contextlib.AbstractContextManager[Any]:
-    """Send what is in the body in one go, where the client library can (libpq 14 and newer)."""
-    return connection.pipeline() if psycopg.capabilities.has_pipeline() else contextlib.nullcontext()
+@contextlib.contextmanager
+def _opened(connection: psycopg.Connection[Any], binding: tuple[str, str]) -> Iterator[None]:
+    if can_open(connection):
+        with Opened(connection):
+            open_bound(connection, binding)
+            yield
+    else:
+        with connection.transaction():
+            # Not the connection's own cursors, which may want another style of parameters, nor a prepared statement,
+            # which a pooler between transactions would lose.
+            psycopg.Cursor(connection).execute(BIND, binding, prepare=False)
+            yield
 
 
-def _together_async(connection: psycopg.AsyncConnection[Any]) -> contextlib.AbstractAsyncContextManager[Any]:
-    return connection.pipeline() if psycopg.capabilities.has_pipeline() else contextlib.nullcontext()
+@contextlib.asynccontextmanager
+async def _opened_async(connection: psycopg.AsyncConnection[Any], binding: tuple[str, str]) -> AsyncIterator[None]:
+    if can_open(connection):
+        async with AsyncOpened(connection):
+            async with connection.lock:
+                await connection.wait(opening(connection, binding))
+            yield
+    else:
+        async with connection.transaction():
+            await psycopg.AsyncCursor(connection).execute(BIND, binding, prepare=False)
+            yield
+
+
+def open_bound(connection: psycopg.Connection[Any], binding: tuple[str, str]) -> None:
+    """Begin a transaction with the setting in it, in one round trip; whoever calls ends it."""
+    with connection.lock:
+        connection.wait(opening(connection, binding))
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from dbops.tenancy.context import current
-from dbops.tenancy.postgres import BIND, SETTING, autocommit_error, checked_setting, tenant_setting
+from dbops.tenancy.opening import can_open
+from dbops.tenancy.postgres import SETTING, autocommit_error, checked_setting, is_idle, open_bound, tenant_setting
 from dbops.tenancy.problems import OrgContextConflict, TenantBindingError, extra_missing
 
 try:
@@ -112,11 +113,10 @@ def _take_back(connection: Connection, *_: Any) -> None:
 
 def _set(connection: Connection, setting: str, tenant: str) -> None:
     driver = connection.connection.driver_connection
-    if isinstance(driver, psycopg.Connection) and psycopg.capabilities.has_pipeline():
-        with driver.pipeline():  # psycopg begins the transaction with its first statement: this one
-            psycopg.Cursor(driver).execute(BIND, (setting, tenant), prepare=False)
-        return
-    connection.execute(_BIND_ANY, {"setting": setting, "tenant": tenant})
+    if isinstance(driver, psycopg.Connection) and is_idle(driver) and can_open(driver):
+        open_bound(driver, (setting, tenant))
+    else:
+        connection.execute(_BIND_ANY, {"setting": setting, "tenant": tenant})
 
 
 def _refuse_autocommit(connection: Connection) -> None:
