@@ -185,6 +185,22 @@ def hand_over(catalog: Catalog, tables: Sequence[Relation], barred: Iterable[str
     return Fix("\n".join(("begin;", *forth, "commit;")), "\n".join(("begin;", *back, "commit;")), OWNER_LOCKS)
 
 
+def alter_role(role: Role, *words: str) -> Fix:
+    """Return what gives a role attributes, or takes them (`nobypassrls`)."""
+    opposite = {
+        "superuser": "nosuperuser",
+        "nosuperuser": "superuser",
+        "bypassrls": "nobypassrls",
+        "nobypassrls": "bypassrls",
+    }
+    name = quote(role.name)
+    return Fix(
+        f"alter role {name} {' '.join(words)};",
+        f"alter role {name} {' '.join(opposite[word] for word in words)};",
+        GRANT_LOCKS,
+    )
+
+
 def joined(fixes: Iterable[Fix | None]) -> Fix | None:
     """Return several fixes as one, each once; None unless every part can be mended."""
     parts = list(dict.fromkeys(fixes))

@@ -1,20 +1,23 @@
 """Which tables hold tenants' rows, by which column, and when anything is said about tenants at all.
 
-The rules, in order: where `[tenancy]` is configured it counts; without it the defaults do, where a pack is listed or
-some table uses row-level security; else every rule about tenants skips. A tenant table has one of the tenant columns,
-or is listed under `tables` (its tenant is told by another table, so `column` is None), and is not exempt. Partitions
-are no tenant tables of their own: they are judged with their parent, or by a rule about partitions.
+The rules, in order: where `[tenancy]` is configured it counts; without it the defaults do, with the setting that most
+policies read, where a pack is listed or some table uses row-level security; else every rule about tenants skips. A
+tenant table has one of the tenant columns, or is listed under `tables` (its tenant is told by another table, so
+`column` is None), and is not exempt. Partitions are no tenant tables of their own: they are judged with their parent,
+or by a rule about partitions.
 What it does not do: judge policies (`row_policies.py`), or say who has which rights (`access.py`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.catalog import Column, DataType, Relation, RowPolicy, TableColumns
+from dbops.checks.catalog import Column, DataType, PolicyFunction, Relation, RowPolicy, TableColumns
 from dbops.checks.declarations import name_of
 from dbops.checks.names import qualified
 from dbops.checks.rule import RuleSkippedError
+from dbops.checks.setting_reads import setting_reads
 from dbops.model import Scope
 from dbops.settings import TenancyTable
 
@@ -45,11 +48,23 @@ def tenancy_of(catalog: Catalog, policy: Policy) -> TenancyTable:
     if policy.tenancy:
         return policy.tenancy
     if policy.packs or _uses_row_security(catalog):
-        return TenancyTable()
+        return catalog.once("tenancy in use", lambda: _in_use(catalog))
     raise RuleSkippedError(
         "no [tenancy] is configured and no table uses row-level security",
         hint='add to dbops.toml: [tenancy] columns = ["org_id"]',
     )
+
+
+def _in_use(catalog: Catalog) -> TenancyTable:
+    """Return the defaults, with the setting that most policies read."""
+    sources = {one.oid: one.source for one in catalog.rows_if_readable(PolicyFunction)}
+    read: Counter[str] = Counter()
+    for row in catalog.rows(RowPolicy):
+        texts = (row.using_expression, row.check_expression, *(sources.get(oid) for oid in row.functions))
+        read.update({one.setting.lower() for text in texts for one in setting_reads(text)})
+    if not read:
+        return TenancyTable()
+    return TenancyTable(setting=min(read, key=lambda name: (-read[name], name)))
 
 
 def _uses_row_security(catalog: Catalog) -> bool:

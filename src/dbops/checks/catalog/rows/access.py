@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dbops.checks.catalog.rows.base import read
+from dbops.checks.names import qualified
 
 
 @read("row_policies")
@@ -50,3 +51,38 @@ class RelationGrants(NamedTuple):
     table: int
     items: tuple[str, ...]
     column_items: tuple[str, ...]
+
+
+@read("policy_functions")
+class PolicyFunction(NamedTuple):
+    """A function that a policy calls, or that reads a setting; `volatility` is i, s or v."""
+
+    oid: int
+    schema: str
+    name: str
+    arguments: str
+    volatility: str
+    source: str
+
+    @property
+    def call(self) -> str:
+        """How a policy calls it where it takes no argument, as PostgreSQL spells it."""
+        return f"{qualified(self.schema, self.name)}()"
+
+    @property
+    def canonical_name(self) -> str:
+        """The name by which SQL tells it from its namesakes."""
+        return f"{qualified(self.schema, self.name)}({self.arguments})"
+
+
+@read("setting_presets")
+class SettingPreset(NamedTuple):
+    """That sessions begin with a value for an application's setting: of a role, in a database, or of everybody.
+
+    `value` is None where it is not shown; it is not empty then.
+    """
+
+    role: str | None
+    database: str | None
+    name: str
+    value: str | None

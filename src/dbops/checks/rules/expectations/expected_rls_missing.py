@@ -42,7 +42,8 @@ from dbops.checks.declarations import (
 from dbops.checks.names import qualified, quote
 from dbops.checks.roles import hand_over, joined, reach, revoke, role_named, spelled_way
 from dbops.checks.row_security import enable_row_security, force_row_security, isolate_tenants
-from dbops.checks.rule import Draft, Rule
+from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.checks.tenants import tenancy_of, tenant_column
 from dbops.checks.verify import statement
 from dbops.model import Scope
 from dbops.settings import TenancyTable
@@ -51,7 +52,7 @@ from dbops.severity import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dbops.checks.catalog import Catalog, Column
+    from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Declared, Policy
     from dbops.checks.remediation import Fix
     from dbops.settings import ExpectedTable
@@ -131,8 +132,8 @@ def _unprotected(catalog: Catalog, policy: Policy, value: ExpectedTable, table: 
         if policies:
             detail += f", so its policies ({len(policies)}) have no effect"
             yield Difference("enabled", detail, enable_row_security(name))
-        elif column := _tenant_column(catalog, policy, table):
-            tenancy = policy.tenancy or TenancyTable()
+        elif column := tenant_column(catalog, _tenancy(catalog, policy), table.oid):
+            tenancy = _tenancy(catalog, policy)
             detail += " and there is no policy"
             yield Difference("enabled", detail, isolate_tenants(catalog, tenancy, name, column))
         else:
@@ -145,9 +146,12 @@ def _unprotected(catalog: Catalog, policy: Policy, value: ExpectedTable, table: 
         )
 
 
-def _tenant_column(catalog: Catalog, policy: Policy, table: Relation) -> Column | None:
-    names = (policy.tenancy or TenancyTable()).columns
-    return next((column for name in names if (column := catalog.column_named(table.oid, name))), None)
+def _tenancy(catalog: Catalog, policy: Policy) -> TenancyTable:
+    """Return what counts as a tenant here, the defaults where nothing else speaks of tenants."""
+    try:
+        return tenancy_of(catalog, policy)
+    except RuleSkippedError:
+        return TenancyTable()
 
 
 def _owner(catalog: Catalog, table: Relation, text: str) -> Difference | None:

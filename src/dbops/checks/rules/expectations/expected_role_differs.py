@@ -36,9 +36,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import Membership, Relation, Role
 from dbops.checks.declarations import require_anything_declared, require_not_busy, spelled_expectation
 from dbops.checks.names import parse_identifier, quote
-from dbops.checks.remediation import Fix
 from dbops.checks.roles import (
-    GRANT_LOCKS,
+    alter_role,
     hand_over,
     joined,
     owned_by,
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Declared, Policy
+    from dbops.checks.remediation import Fix
     from dbops.settings import ExpectedRole
 
 RULE = Rule(severity=Severity.ERROR, needs=[Role, Membership, Relation])
@@ -125,13 +125,13 @@ def _differences(catalog: Catalog, value: ExpectedRole, role: Role) -> Iterator[
 
 def _superuser(catalog: Catalog, value: ExpectedRole, role: Role) -> Difference | None:
     if value.superuser:
-        return None if role.superuser else Difference("superuser", "is no superuser", _alter(role, "superuser"))
+        return None if role.superuser else Difference("superuser", "is no superuser", alter_role(role, "superuser"))
     found = way_to_power(catalog, role.name, lambda one: one.superuser) if value.superuser is False else None
     if not found:
         return None
     other, way = found
     if not way:
-        return Difference("superuser", "is a superuser", _alter(role, "nosuperuser"))
+        return Difference("superuser", "is a superuser", alter_role(role, "nosuperuser"))
     detail = f"can become the superuser {quote(other.name)}, {spelled_way(way)}"
     return Difference("superuser", detail, revoke(catalog, way))
 
@@ -139,7 +139,7 @@ def _superuser(catalog: Catalog, value: ExpectedRole, role: Role) -> Difference 
 def _bypass(catalog: Catalog, value: ExpectedRole, role: Role) -> Difference | None:
     if value.bypassrls:
         passes = role.bypass_rls or role.superuser
-        return None if passes else Difference("bypassrls", "has no BYPASSRLS", _alter(role, "bypassrls"))
+        return None if passes else Difference("bypassrls", "has no BYPASSRLS", alter_role(role, "bypassrls"))
     found = None
     if value.bypassrls is False:
         found = way_to_power(catalog, role.name, lambda one: one.bypass_rls or one.superuser)
@@ -151,7 +151,7 @@ def _bypass(catalog: Catalog, value: ExpectedRole, role: Role) -> Difference | N
         detail = f"can become {quote(other.name)}, which {how}, {spelled_way(way)}"
         return Difference("bypassrls", detail, revoke(catalog, way))
     away = [word for word, there in (("nosuperuser", role.superuser), ("nobypassrls", role.bypass_rls)) if there]
-    return Difference("bypassrls", f"{how}, so row-level security does not apply to it", _alter(role, *away))
+    return Difference("bypassrls", f"{how}, so row-level security does not apply to it", alter_role(role, *away))
 
 
 def _ownership(catalog: Catalog, value: ExpectedRole, role: Role) -> Iterator[Difference]:
@@ -164,7 +164,7 @@ def _ownership(catalog: Catalog, value: ExpectedRole, role: Role) -> Iterator[Di
     if powerful and value.superuser is None and value.bypassrls is None:  # else it has been said
         _, way = powerful
         detail = f"has every owner's rights, {spelled_way(way) if way else 'being a superuser'}"
-        yield Difference("owns", detail, revoke(catalog, way) if way else _alter(role, "nosuperuser"))
+        yield Difference("owns", detail, revoke(catalog, way) if way else alter_role(role, "nosuperuser"))
     for one in owned:
         tables = spelled_tables(one.tables)
         if one.way:
@@ -172,18 +172,3 @@ def _ownership(catalog: Catalog, value: ExpectedRole, role: Role) -> Iterator[Di
             yield Difference("owns", detail, revoke(catalog, one.way))
         else:
             yield Difference("owns", f"owns {tables}", hand_over(catalog, one.tables, [role.name]))
-
-
-def _alter(role: Role, *words: str) -> Fix:
-    opposite = {
-        "superuser": "nosuperuser",
-        "nosuperuser": "superuser",
-        "bypassrls": "nobypassrls",
-        "nobypassrls": "bypassrls",
-    }
-    name = quote(role.name)
-    return Fix(
-        f"alter role {name} {' '.join(words)};",
-        f"alter role {name} {' '.join(opposite[word] for word in words)};",
-        GRANT_LOCKS,
-    )
