@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The tests' own server is set up for speed, and counts no statements of the ERP: that is no news here.
 OF_THE_SERVER = tuple(slug for slug, rule in rules().items() if rule.family in {"durability", "queries"})
-PACK = f"audit = {{packs = ['erp'], ignore = {list(OF_THE_SERVER)}}}"
+PACK = f"audit = {{packs = ['erp'], ignore = {list(OF_THE_SERVER)}}}\ntenancy = {{app_roles = ['erp_app']}}"
 
 
 def audited(catalog: Catalog, policy: Policy) -> list[Finding]:

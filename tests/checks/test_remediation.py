@@ -169,7 +169,7 @@ def test_the_fixes_of_the_broken_demo_leave_nothing_that_has_a_fix(
         demo.break_it(connection)
     # What is said of the server would be mended for every test after this one.
     of_the_server = [slug for slug, rule in rules().items() if rule.family in {"durability", "queries"}]
-    policy = policy_of(f"audit = {{packs = ['erp'], ignore = {of_the_server}}}")
+    policy = policy_of(f"audit = {{packs = ['erp'], ignore = {of_the_server}}}\ntenancy = {{app_roles = ['erp_app']}}")
     assert_fixes_hold(erp, policy, snapshot)
     assert [finding for finding in findings(snapshot(erp), policy) if finding.fix] == []
 
