@@ -135,6 +135,7 @@ def drill_options(
     settings: Settings, *, client_bindir: Path | None, deadline: float | None, canary: bool = False
 ) -> DrillOptions:
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
+    from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.options import DrillOptions, Probe
 
     if canary and settings.drill.depth != "pitr":
@@ -161,6 +162,7 @@ def drill_options(
         archive_wait=settings.drill.archive_wait.total_seconds(),
         canary=canary,
         offsite=frozenset(settings.drill.offsite),
+        isolation=IsolationOptions.from_settings(settings),
     )
     return replace(options, deadline=deadline) if deadline else options
 

@@ -9,6 +9,7 @@ not do: print, or end the server before the block of `Demo` does (`--keep` stand
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -22,11 +23,12 @@ from dbops.checks.surroundings import Surroundings
 from dbops.connection.session import read_only, scratch
 from dbops.demo import erp
 from dbops.demo.server import APP_ROLE, start_demo_server
+from dbops.drill.isolation.options import IsolationOptions
 from dbops.drill.options import DrillOptions
 from dbops.drill.restore import drill_restore
 from dbops.evidence.run import Run
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity, TargetInfo
-from dbops.settings import AuditTable, Exemption, Settings, TenancyTable
+from dbops.settings import AuditTable, Exemption, Settings, TenancyTable, WaiverEntry
 from dbops.storage.local import LocalStore
 from dbops.suite import SuiteStep, run_suite
 
@@ -48,19 +50,33 @@ _CHECK = "planted-defects"
 _OF_THE_MACHINE = frozenset({"server-minor-outdated"})
 
 
-def demo_policy() -> Policy:
-    """Return what the demo is audited against: the ERP pack and its tenancy, as `dbops.toml` would say it."""
-    return Policy.from_settings(
-        Settings(
-            audit=AuditTable(packs=(erp.PACK,)),
-            tenancy=TenancyTable(
-                columns=(erp.TENANT_COLUMN,),
-                setting=erp.TENANT_SETTING,
-                app_roles=(APP_ROLE,),
-                exempt=(Exemption(table="public.currencies", reason="the same for every tenant"),),
+def demo_settings() -> Settings:
+    """Return what the demo is held against, as `dbops.toml` would say it: the ERP pack, its tenancy, one waiver."""
+    return Settings(
+        audit=AuditTable(
+            packs=(erp.PACK,),
+            waive=(
+                WaiverEntry(
+                    rule="tenant-isolation",
+                    object="public.webauthn_credentials_credential_id_key",
+                    reason="WebAuthn demands that a credential is unique everywhere; its id is a random number",
+                    owner="demo",
+                    expires=dt.date.max,
+                ),
             ),
-        )
+        ),
+        tenancy=TenancyTable(
+            columns=(erp.TENANT_COLUMN,),
+            setting=erp.TENANT_SETTING,
+            app_roles=(APP_ROLE,),
+            exempt=(Exemption(table="public.currencies", reason="the same for every tenant"),),
+        ),
     )
+
+
+def demo_policy() -> Policy:
+    """Return what the demo is audited against."""
+    return Policy.from_settings(demo_settings())
 
 
 @dataclass
@@ -110,7 +126,10 @@ class Demo:
         run.target = identity
         store = LocalStore.open(self.backup_dir)
         around = Surroundings(environ=self.environ, log_dir=run.log_dir)
-        making, drilling = BackupOptions(environ=self.environ), DrillOptions(environ=self.environ)
+        making, drilling = (
+            BackupOptions(environ=self.environ),
+            DrillOptions(environ=self.environ, isolation=IsolationOptions.from_settings(demo_settings())),
+        )
         steps = (
             SuiteStep(
                 "backup",

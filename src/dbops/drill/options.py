@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.rpo.copies import SurvivingCopy
 
 # Extensions of PostgreSQL itself. Creating one runs its script as superuser, so another one has to be allowed by name:
@@ -49,7 +50,8 @@ class DrillOptions:
     `wal_archive` is where the source's WAL goes, `archive_wait` how long to wait for a segment to get there (seconds),
     `canary` whether commits of dbops' own may be sent into its log. `offsite` are the kinds of copies that survive the
     loss of the site, `copies` what is known to survive beside the dumps (None: nobody looked), and `judge_rpo` whether
-    a restore judges the RPO: not where a drill that knows more copies does.
+    a restore judges the RPO: not where a drill that knows more copies does. `isolation` says how tenants are told
+    apart, where they are to be proven apart.
     """
 
     target_bindir: Path | None = None
@@ -70,3 +72,4 @@ class DrillOptions:
     offsite: frozenset[str] = frozenset()
     copies: tuple[SurvivingCopy, ...] | None = None
     judge_rpo: bool = True
+    isolation: IsolationOptions | None = None

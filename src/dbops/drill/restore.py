@@ -20,6 +20,7 @@ from dbops.backup.roles import Roles
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
+from dbops.drill.isolation.prove import prove_isolation
 from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
@@ -122,6 +123,9 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
             connection.execute("analyze")
         first_answer(rehearsal, rehearsed, manifest)
         climb(rehearsal, rehearsed, plan, Recorded(manifest, inventory_of(stored)))
+        if isolation := rehearsal.options.isolation:
+            # Last, since it gives the copy a token and a role for as long as it takes.
+            prove_isolation(rehearsed.copy, plan.source.database, rehearsal.run, isolation, rehearsal.deadline)
     _judge(rehearsal, rehearsed)
 
 

@@ -1,0 +1,39 @@
+-- Views and materialized views that show rows of the given tables, directly or through other views, and which of those.
+-- `tenant` is the first of the configured columns that the view has, null where it has none.
+with recursive sources (view, source) as (
+    select distinct r.ev_class, d.refobjid
+    from pg_catalog.pg_rewrite as r
+    join pg_catalog.pg_depend as d
+        on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+        and d.objid = r.oid
+        and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        and d.refobjid <> r.ev_class
+    join pg_catalog.pg_class as c on c.oid = r.ev_class and c.relkind in ('v', 'm')
+),
+reaches (view, source) as (
+    select s.view, s.source from sources as s
+    union
+    select r.view, s.source from reaches as r join sources as s on s.view = r.source
+)
+select
+    c.oid::bigint as oid,
+    n.nspname::text as schema,
+    c.relname::text as name,
+    c.relkind::text as kind,
+    (
+        select a.attname::text
+        from pg_catalog.unnest(%(columns)s::text[]) with ordinality as wanted (name, place)
+        join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attname = wanted.name and a.attnum > 0
+        order by wanted.place
+        limit 1
+    ) as tenant,
+    c.relispopulated as populated,
+    pg_catalog.array_agg(r.source::bigint order by r.source) as sources
+from reaches as r
+join pg_catalog.pg_class as c on c.oid = r.view
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where r.source = any (%(tables)s::oid[])
+    and n.nspname !~ '^pg_'
+    and n.nspname <> 'information_schema'
+group by c.oid, n.nspname
+order by n.nspname collate "C", c.relname collate "C"

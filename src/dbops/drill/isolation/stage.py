@@ -1,0 +1,154 @@
+"""The transaction that all probes happen in: opened, never committed, each probe in a savepoint of its own.
+
+Rules, in order:
+
+1. There is no stage without the token that dbops writes into its own copies (`token.py`).
+2. The session is the restorer's, who is no superuser: planning a query on a restored table runs code of the archive.
+3. Triggers and rules are suppressed (`session_replication_role`), since a trigger may rewrite whose a row is and hide
+   what the policies let through; row-level security is not suppressed by that.
+4. A role is played by SET ROLE with what its sessions would start with; a probe's answer is a number or an SQLSTATE,
+   never the text of a message, which is in whatever language the server speaks.
+
+What this does not do: know what a probe means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from psycopg import Connection
+
+    from dbops.drill.isolation.token import Token
+
+Statement = sql.SQL | sql.Composed
+
+_SAVEPOINT = sql.SQL("savepoint dbops_probe")
+_BACK = sql.SQL("rollback to savepoint dbops_probe; release savepoint dbops_probe")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a statement came to: the rows it affected or the values it returned, or the SQLSTATE it was refused with."""
+
+    rows: int = 0
+    values: tuple[Any, ...] = ()
+    sqlstate: str | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server said no, for whatever reason."""
+        return self.sqlstate is not None
+
+    @property
+    def untold(self) -> bool:
+        """Whether the statement was ended by something that says nothing about rights: time, memory, a crash."""
+        return self.sqlstate is not None and self.sqlstate[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An app role asking for `tenant`: None is a session that has never said for whom it asks."""
+
+    role: str
+    setting: str
+    tenant: str | None = None
+    presets: Mapping[str, str] = field(default_factory=dict)
+
+    def asking_for(self, tenant: str | None) -> Actor:
+        """Return the same role, asking for another tenant."""
+        return Actor(self.role, self.setting, tenant, self.presets)
+
+    def enter(self) -> sql.Composed:
+        """Return what makes the session this actor's, until the savepoint is gone."""
+        settings = dict(self.presets)
+        if self.tenant is not None:
+            settings[self.setting] = self.tenant
+        statements: list[Statement] = [
+            sql.SQL("select pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
+            for name, value in settings.items()
+        ]
+        return sql.SQL("; ").join([*statements, sql.SQL("set local role {}").format(sql.Identifier(self.role))])
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An open transaction of the restorer's."""
+
+    connection: Connection[tuple[Any, ...]]
+
+    def attempt(self, actor: Actor | None, statement: Statement, *, only_read: bool = False) -> Answer:
+        """Run a statement as an actor, or as the restorer; whatever it did is undone before this returns.
+
+        `only_read`: the server refuses whatever would change anything, sequences too, which no rollback brings back.
+        """
+        with self.scene(actor):
+            if only_read:
+                self.connection.execute("set local transaction_read_only = on")
+            return self._execute(statement)
+
+    @contextlib.contextmanager
+    def scene(self, actor: Actor | None = None) -> Iterator[None]:
+        """Undo at the end of the block whatever was done in it."""
+        opening = [_SAVEPOINT] if actor is None else [_SAVEPOINT, actor.enter()]
+        self.connection.execute(sql.SQL("; ").join(opening))
+        try:
+            yield
+        finally:
+            if not self.connection.broken:
+                self.connection.execute(_BACK)
+
+    def try_to(self, statement: Statement) -> Answer:
+        """Run a statement as the restorer and keep what it did, if it did anything."""
+        self.connection.execute(_SAVEPOINT)
+        answer = self._execute(statement)
+        self.connection.execute(_BACK if answer.refused else sql.SQL("release savepoint dbops_probe"))
+        return answer
+
+    def several(self, actor: Actor, statements: list[Statement]) -> Answer:
+        """Run statements one after the other as an actor, undo them, and return the last answer, or the first refusal.
+
+        The server plans and keeps a statement between them, as an application's connection would.
+        """
+        answer = Answer()
+        with self.scene(actor):
+            for statement in statements:
+                answer = self._execute(statement)
+                if answer.refused:
+                    break
+        return answer
+
+    def _execute(self, statement: Statement) -> Answer:
+        try:
+            cursor = self.connection.execute(statement)
+        except psycopg.Error as error:
+            if self.connection.broken or error.sqlstate is None:
+                raise
+            return Answer(sqlstate=error.sqlstate)
+        values = cursor.fetchone() if cursor.description else None
+        return Answer(max(cursor.rowcount, 0), values or ())
+
+
+@contextlib.contextmanager
+def open_stage(connection: Connection[tuple[Any, ...]], token: Token, *, seconds: float) -> Iterator[Stage]:
+    """Begin, set the scene, and roll back at the end whatever happens; one statement may take so many `seconds`.
+
+    Raises UnavailableError where the database does not hold the token: then dbops has not made it.
+    """
+    limit = max(1, round(seconds * 1000))
+    with connection.transaction(force_rollback=True):
+        token.demand(connection)
+        connection.execute(
+            sql.SQL(
+                "set local session_replication_role = replica; set local row_security = on;"
+                " set local jit = off; set local client_min_messages = error; set local statement_timeout = {}"
+            ).format(sql.Literal(limit))
+        )
+        yield Stage(connection)

@@ -1,0 +1,292 @@
+"""The probes of one table by one app role: reads, blind writes, moves, and a plan that is kept.
+
+Reads show how many rows are in sight; writes are tried as an application would send them and judged by SQLSTATE: row-
+level security is asked before constraints are, so 42501 is a refusal and 23502 a row that was let in. Two things make
+that hold: an insert of an own row must not be refused (its control), and before a blind write the tenant's own rows are
+taken away, so that whatever is reached is somebody else's. What this does not do: judge across probes (`verdicts.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from dbops.drill.isolation import statements
+from dbops.drill.isolation.verdicts import (
+    Observation,
+    Outcome,
+    of_foreign_rows,
+    of_foreign_write,
+    of_own_write,
+    of_write_for_nobody,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dbops.drill.isolation.population import Population
+    from dbops.drill.isolation.stage import Actor, Answer, Stage
+    from dbops.drill.isolation.targets import Column, Grants, TenantTable
+
+
+@dataclass(frozen=True, slots=True)
+class TableProbe:
+    """One table, as one role: what the role may do, and whose rows there are."""
+
+    stage: Stage
+    table: TenantTable
+    grants: Grants
+    actor: Actor
+    population: Population
+
+    def standing(self) -> Iterator[Observation]:
+        """Yield whether row-level security applies to the role at all, and what it does not apply to."""
+        statement = sql.SQL("select pg_catalog.row_security_active({}::pg_catalog.oid)").format(
+            sql.Literal(self.table.oid)
+        )
+        answer = self.stage.attempt(self.actor, statement)
+        active = answer.values == (True,)
+        yield Observation(
+            probe="row security active",
+            outcome=Outcome.INCONCLUSIVE if answer.refused else Outcome.PASS if active else Outcome.LEAK,
+            sqlstate=answer.sqlstate,
+            words="" if active else "row-level security does not apply to the role",
+        )
+        if self.grants.truncates:
+            words = "the role may TRUNCATE, which no policy stops"
+            yield Observation(probe="truncate", outcome=Outcome.LEAK, words=words)
+
+    def without_tenant(self, tenant: str | None = None) -> Iterator[Observation]:
+        """Yield what a session reaches that has never said for whom it asks, or has said the empty string."""
+        when = "no tenant" if tenant is None else "empty tenant"
+        actor = self.actor.asking_for(tenant)
+        if self.grants.reads:
+            yield self._read_of_nobody(actor, f"read, {when}")
+        stranger = self.population.tenants[-1]
+        attempts = {
+            f"insert, {when}": self._insert_of(stranger, full=False),
+            f"update, {when}": self._blind_update(stranger),
+            f"delete, {when}": statements.delete(self.table) if self.grants.deletes else None,
+        }
+        for probe, statement in attempts.items():
+            if statement is not None:
+                answer = self.stage.attempt(actor, statement)
+                yield _written(probe, answer, of_write_for_nobody(answer), None)
+
+    def unknown_tenant(self) -> Iterator[Observation]:
+        """Yield what a tenant sees that does not exist."""
+        if self.grants.reads:
+            yield self._read_of_nobody(self.actor.asking_for(self.population.unknown), "read, unknown tenant")
+
+    def between_tenants(self) -> Iterator[Observation]:
+        """Yield what each of the two tenants reaches, of its own and of the other's."""
+        tenants = self.population.tenants
+        for own, other in zip(tenants, reversed(tenants), strict=True):
+            actor = self.actor.asking_for(own)
+            if self.grants.reads:
+                yield from self._reads(actor, own)
+                yield from self._kept_plan(own, other)
+            yield from self._inserts(actor, own, other)
+            yield from self._moves_out(actor, own, other)
+            yield from self._writes_blindly(actor, own, other)
+
+    def _read_of_nobody(self, actor: Actor, probe: str) -> Observation:
+        answer = self.stage.attempt(actor, statements.count_rows(self.table.identifier, self._readable_tenant, None))
+        rows = answer.values[0] if answer.values else None
+        return Observation(
+            probe=probe,
+            outcome=of_foreign_rows(answer, rows),
+            tenant=actor.tenant,
+            rows=rows,
+            sqlstate=answer.sqlstate,
+            words=f"sees {rows} rows",
+        )
+
+    @property
+    def _readable_tenant(self) -> str | None:
+        return self.table.tenant if self.table.tenant in self.grants.reads else None
+
+    def _reads(self, actor: Actor, own: str) -> Iterator[Observation]:
+        answer = self.stage.attempt(actor, statements.count_rows(self.table.identifier, self._readable_tenant, own))
+        yield from self._rows_in_sight(answer, own, "read")
+
+    def _rows_in_sight(self, answer: Answer, own: str, probe: str) -> Iterator[Observation]:
+        """Yield what a count of all rows in sight says of own rows (the control), of others' and of nobody's."""
+        expected = self.population.counts[own]
+        if answer.refused:
+            yield Observation(
+                probe=f"{probe} own",
+                outcome=Outcome.INCONCLUSIVE if answer.untold else Outcome.BROKEN,
+                tenant=own,
+                sqlstate=answer.sqlstate,
+                words="may not read its own rows",
+            )
+            return
+        total, counted, of_none = answer.values
+        own_rows = min(total, expected) if counted is None else counted
+        nobody = of_none or 0
+        foreign = total - own_rows - nobody
+        if expected:
+            yield Observation(
+                probe=f"{probe} own",
+                outcome=Outcome.PASS if own_rows == expected else Outcome.BROKEN,
+                rows=own_rows,
+                words=f"sees {own_rows} of its {expected} own rows",
+                tenant=own,
+                control=True,
+            )
+        outcome = Outcome.LEAK if foreign else Outcome.PASS
+        words = f"sees {foreign} rows of other tenants"
+        yield Observation(probe=f"{probe} foreign", outcome=outcome, rows=foreign, words=words, tenant=own)
+        if self.population.nobody:
+            outcome = Outcome.LEAK if nobody else Outcome.PASS
+            words = f"sees {nobody} rows of no tenant"
+            yield Observation(probe=f"{probe} nobody's", outcome=outcome, rows=nobody, words=words, tenant=own)
+
+    def _kept_plan(self, own: str, other: str) -> Iterator[Observation]:
+        """Yield what a statement shows to `other` that was planned for `own` and kept, as drivers and poolers do."""
+        counting = statements.count_rows(self.table.identifier, self._readable_tenant, other)
+        execute = sql.SQL("execute dbops_kept")
+        answer = self.stage.several(
+            self.actor.asking_for(own),
+            [
+                sql.SQL("set local plan_cache_mode = force_generic_plan"),
+                sql.SQL("prepare dbops_kept as ") + counting,
+                execute,
+                statements.use_tenant(self.actor.setting, other),
+                execute,
+            ],
+        )
+        self.stage.connection.execute("deallocate all")
+        yield from self._rows_in_sight(answer, other, "kept plan,")
+
+    def _inserts(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
+        """Yield whether another tenant's row is let in: first with nulls, then, where that is unclear, a whole row."""
+        mine, others = self._insert_of(own, full=False), self._insert_of(other, full=False)
+        if mine is None or others is None:
+            return
+        control = self.stage.attempt(actor, mine)
+        if of_own_write(control) is Outcome.BROKEN and self.population.samples:
+            mine, others = self._insert_of(own, full=True) or mine, self._insert_of(other, full=True) or others
+            control = self.stage.attempt(actor, mine)
+        words = "its own rows are refused, so a refusal of others' says nothing"
+        yield _written("insert own", control, of_own_write(control), own, words=words, control=True)
+        answer = self.stage.attempt(actor, others)
+        yield _written("insert foreign", answer, of_foreign_write(answer), own)
+
+    def _insert_of(self, tenant: str, *, full: bool) -> sql.Composed | None:
+        """Return the insert of a row of a tenant, or None where the role may not, or no row could be a pattern.
+
+        Nulls, but for what would be refused before row-level security is asked: domains, keys of partitions.
+        """
+        if self.table.tenant not in self.grants.inserts:
+            return None
+        columns = [one for one in self.table.writable if one.name in self.grants.inserts]
+        routed = self.table.kind == "p"
+        needs_pattern = full or routed or any(one.domain for one in columns if one.name != self.table.tenant)
+        pattern = self.population.samples.get(tenant) or next(iter(self.population.samples.values()), None)
+        if needs_pattern and pattern is None:
+            return None
+        values = {
+            one.name: statements.value_of(
+                one, pattern.get(one.name) if pattern and (full or routed or one.domain) else None
+            )
+            for one in columns
+        }
+        values[self.table.tenant] = statements.value_of(self.table.tenant_column, tenant)
+        return statements.insert(self.table, columns, values)
+
+    def _moves_out(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
+        """Yield whether a tenant can give its rows to another."""
+        if self.population.counts[own] and (statement := self._assignment(other)):
+            answer = self.stage.attempt(actor, statement)
+            outcome = of_foreign_write(answer, of_partition=self.table.is_partition)
+            yield _written("move out", answer, outcome, own)
+
+    def _writes_blindly(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
+        """Yield what blind writes reach once the tenant's own rows are gone."""
+        of_partition = self.table.is_partition
+        attempts = {
+            "blind update": self._blind_update(other),
+            "steal": self._assignment(own),
+            "blind delete": statements.delete(self.table) if self.grants.deletes else None,
+        }
+        with self.stage.scene():
+            taken = self.stage.try_to(statements.delete_of(self.table, own))
+            for probe, statement in attempts.items():
+                if statement is None:
+                    continue
+                if taken.refused:
+                    words = "its own rows could not be taken away"
+                    yield _written(probe, taken, Outcome.INCONCLUSIVE, own, words=words)
+                    continue
+                answer = self.stage.attempt(actor, statement)
+                yield _written(probe, answer, of_foreign_write(answer, of_partition=of_partition), own)
+            if not taken.refused:
+                yield from self._existence(actor, own, other)
+
+    def _existence(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
+        """Yield each key by which a tenant can tell that another has a row: an insert of its own is in conflict."""
+        pattern = self.population.samples.get(other)
+        columns = [one for one in self.table.writable if one.name in self.grants.inserts]
+        if pattern is None or self.table.tenant not in self.grants.inserts:
+            return
+        values = {one.name: statements.value_of(one, pattern.get(one.name)) for one in columns}
+        values[self.table.tenant] = statements.value_of(self.table.tenant_column, own)
+        for key in self.table.crossing_keys():
+            if any(pattern.get(name) is None for name in key.columns):
+                continue
+            answer = self.stage.attempt(
+                actor, statements.on_conflict(statements.insert(self.table, columns, values), key.columns)
+            )
+            found = not answer.refused and answer.rows == 0
+            yield Observation(
+                probe="on conflict",
+                outcome=Outcome.LEAK if found else Outcome.PASS,
+                tenant=own,
+                rows=answer.rows,
+                sqlstate=answer.sqlstate,
+                words="a row of another tenant with the same key makes itself known (ON CONFLICT)",
+                about=key.name,
+                doubtful=True,
+            )
+
+    def _assignment(self, tenant: str) -> sql.Composed | None:
+        """Return the blind update that gives every row in reach to a tenant."""
+        if self.table.tenant not in self.grants.updates:
+            return None
+        return statements.update(self.table, self.table.tenant_column, tenant)
+
+    def _blind_update(self, other: str) -> sql.Composed | None:
+        column = self._harmless_column()
+        if column is None:
+            return None
+        pattern = self.population.samples.get(other, {})
+        return statements.update(self.table, column, pattern.get(column.name))
+
+    def _harmless_column(self) -> Column | None:
+        """Return a column the role may set to a value it has already; those that nothing is built on first."""
+        keyed = {name for key in self.table.keys for name in key.columns}
+        candidates = [
+            one
+            for one in self.table.writable
+            if one.name in self.grants.updates and one.name != self.table.tenant and one.identity != "a"
+        ]
+        return min(candidates, key=lambda one: (one.name in keyed, not one.nullable, one.domain), default=None)
+
+
+def _written(  # noqa: PLR0913  (each is a fact about the probe)
+    probe: str, answer: Answer, outcome: Outcome, tenant: str | None, *, words: str = "", control: bool = False
+) -> Observation:
+    reached = f"changes {answer.rows} rows of others" if not answer.refused else "is let through to the constraints"
+    return Observation(
+        probe=probe,
+        outcome=outcome,
+        tenant=tenant,
+        rows=None if answer.refused else answer.rows,
+        sqlstate=answer.sqlstate,
+        words=words or (reached if outcome is Outcome.LEAK else ""),
+        control=control,
+    )

@@ -1,0 +1,211 @@
+"""What there is to probe, read from the catalogs: tenant tables, what a role may do to them, and what shows their rows.
+
+Names come as they are and are quoted where statements are composed. What this does not do: read a row of a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from dbops.checks.names import qualified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from psycopg import Connection
+
+# Columns of these make surrogate keys: that another tenant has such a value tells nothing.
+_SURROGATES = frozenset({"int2", "int4", "int8", "uuid"})
+
+
+def read_sql(name: str) -> bytes:
+    """Return a query that ships with dbops."""
+    return resources.files(__package__ or "dbops.drill.isolation").joinpath("sql", f"{name}.sql").read_bytes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column; `type` is spelled for an empty search_path, `base` names what a domain is made of."""
+
+    name: str
+    type: str
+    base: str
+    category: str
+    domain: bool
+    nullable: bool
+    identity: str
+    generated: bool
+    default: bool
+
+    @property
+    def surrogate(self) -> bool:
+        """Whether its values are handed out by the database and mean nothing."""
+        return self.base in _SURROGATES and (self.identity != "" or self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A unique index over plain columns."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TenantTable:
+    """A table (or a partition) whose column `tenant` says whose a row is."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    is_partition: bool
+    tenant: str
+    columns: tuple[Column, ...]
+    keys: tuple[Key, ...]
+    armed: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The canonical name, as findings carry it."""
+        return qualified(self.schema, self.name)
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The name, for statements."""
+        return sql.Identifier(self.schema, self.name)
+
+    @cached_property
+    def tenant_column(self) -> Column:
+        """The column that says whose a row is."""
+        return self.column(self.tenant)
+
+    def column(self, name: str) -> Column:
+        """Return a column by name."""
+        return next(one for one in self.columns if one.name == name)
+
+    @property
+    def writable(self) -> tuple[Column, ...]:
+        """The columns that can be given a value."""
+        return tuple(one for one in self.columns if not one.generated)
+
+    def crossing_keys(self) -> list[Key]:
+        """Return the unique keys that two tenants share, apart from surrogate ones."""
+        return [
+            key
+            for key in self.keys
+            if self.tenant not in key.columns and not all(self.column(name).surrogate for name in key.columns)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What a role may do to a table, by grants alone; columns it may read, insert into and update."""
+
+    oid: int
+    reaches: bool
+    deletes: bool
+    truncates: bool
+    reads: frozenset[str]
+    inserts: frozenset[str]
+    updates: frozenset[str]
+
+    @property
+    def anything(self) -> bool:
+        """Whether the role may do anything at all."""
+        return self.reaches and bool(self.reads or self.inserts or self.updates or self.deletes or self.truncates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view or materialized view over tenant tables; `tenant` is None where it has no tenant column."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    tenant: str | None
+    populated: bool
+    sources: frozenset[int]
+
+    @property
+    def label(self) -> str:
+        """The canonical name."""
+        return qualified(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definer:
+    """A function that looks with its owner's eyes; `required` are the arguments it must be given: name and type."""
+
+    schema: str
+    name: str
+    arguments: str
+    uncallable: bool
+    required: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """The canonical name with its arguments."""
+        return f"{qualified(self.schema, self.name)}({self.arguments})"
+
+
+def read_tables(
+    connection: Connection[Any], columns: Sequence[str], *, only: str | None = None
+) -> tuple[TenantTable, ...]:
+    """Return every table with one of the tenant columns, in name order; `only` names the one schema to look in."""
+    rows = _rows(connection, "tables", {"columns": list(columns), "only": only})
+    return tuple(_table(row) for row in rows)
+
+
+def _table(row: Mapping[str, Any]) -> TenantTable:
+    return TenantTable(
+        oid=row["oid"],
+        schema=row["schema"],
+        name=row["name"],
+        kind=row["kind"],
+        is_partition=row["is_partition"],
+        tenant=row["tenant"],
+        columns=tuple(Column(**column) for column in row["columns"]),
+        keys=tuple(Key(qualified(key["schema"], key["name"]), tuple(key["columns"])) for key in row["keys"]),
+        armed=tuple(row["armed"]),
+    )
+
+
+def read_grants(connection: Connection[Any], role: str, tables: Iterable[int]) -> dict[int, Grants]:
+    """Return what a role that exists may do to tables (or views), by OID."""
+    rows = _rows(connection, "grants", {"role": role, "tables": list(tables)})
+    sets = ("reads", "inserts", "updates")
+    return {row["oid"]: Grants(**row | {name: frozenset(row[name]) for name in sets}) for row in rows}
+
+
+def read_views(connection: Connection[Any], columns: Sequence[str], tables: Iterable[int]) -> tuple[View, ...]:
+    """Return the views over tables, in name order."""
+    rows = _rows(connection, "views", {"columns": list(columns), "tables": list(tables)})
+    return tuple(View(**row | {"sources": frozenset(row["sources"])}) for row in rows)
+
+
+def read_definers(connection: Connection[Any], role: str) -> tuple[Definer, ...]:
+    """Return the functions a role may call that look with other eyes than its own."""
+    rows = _rows(connection, "functions", {"role": role})
+    return tuple(
+        Definer(
+            schema=row["schema"],
+            name=row["name"],
+            arguments=row["arguments"],
+            uncallable=row["uncallable"],
+            required=tuple((one["name"], one["type"]) for one in row["required"]),
+        )
+        for row in rows
+    )
+
+
+def _rows(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(read_sql(name), parameters).fetchall()
