@@ -9,7 +9,6 @@ not do: print, or end the server before the block of `Demo` does (`--keep` stand
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from dbops.drill.options import DrillOptions
 from dbops.drill.restore import drill_restore
 from dbops.evidence.run import Run
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity, TargetInfo
-from dbops.settings import AuditTable, Exemption, Settings, TenancyTable, WaiverEntry
+from dbops.settings import AuditTable, Exemption, Settings, TenancyTable
 from dbops.storage.local import LocalStore
 from dbops.suite import SuiteStep, run_suite
 
@@ -51,20 +50,9 @@ _OF_THE_MACHINE = frozenset({"server-minor-outdated"})
 
 
 def demo_settings() -> Settings:
-    """Return what the demo is held against, as `dbops.toml` would say it: the ERP pack, its tenancy, one waiver."""
+    """Return what the demo is held against, as `dbops.toml` would say it: the ERP pack and its tenancy."""
     return Settings(
-        audit=AuditTable(
-            packs=(erp.PACK,),
-            waive=(
-                WaiverEntry(
-                    rule="tenant-isolation",
-                    object="public.webauthn_credentials_credential_id_key",
-                    reason="WebAuthn demands that a credential is unique everywhere; its id is a random number",
-                    owner="demo",
-                    expires=dt.date.max,
-                ),
-            ),
-        ),
+        audit=AuditTable(packs=(erp.PACK,)),
         tenancy=TenancyTable(
             columns=(erp.TENANT_COLUMN,),
             setting=erp.TENANT_SETTING,

@@ -96,4 +96,7 @@ def _about_others(case: Case) -> Iterator[Verdict]:
     blamed = [one for one in case.observations if one.about and one.outcome is Outcome.LEAK]
     for name in dict.fromkeys(one.about for one in blamed if one.about):
         found = tuple(one for one in blamed if one.about == name)
-        yield Verdict(name, case.role, Outcome.LEAK, found)
+        if reason := next((one.accepted for one in found if one.accepted), ""):
+            yield Verdict(name, case.role, Outcome.WAIVED, found, reason)
+        else:
+            yield Verdict(name, case.role, Outcome.LEAK, found)

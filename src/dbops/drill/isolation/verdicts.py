@@ -38,7 +38,7 @@ class Observation:
     """One probe: what was tried as which tenant, what it came to, and the count or SQLSTATE that says so.
 
     `control` marks what had to succeed. `about` names another object than the one probed, where that is to blame; a
-    `doubtful` leak tells that something exists, not what it is.
+    `doubtful` leak tells that something exists, not what it is. `accepted` says why it has to be so.
     """
 
     probe: str
@@ -50,6 +50,7 @@ class Observation:
     control: bool = False
     about: str | None = None
     doubtful: bool = False
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
