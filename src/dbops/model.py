@@ -156,8 +156,29 @@ class Step(Document):
     output: str | None = None
 
 
+class Machine(Document):
+    """What a recovery time was measured on; None for what could not be told."""
+
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    file_system: str | None = None
+    disk: str | None = None
+
+
+class RecoveryHistory(Document):
+    """The recovery times of drills that passed, this one included; `trend_ms` is what each adds to the one before."""
+
+    drills: int
+    p50_ms: int
+    p95_ms: int
+    trend_ms: int | None = None
+
+
 class Objective(Document):
-    """One recovery objective in one scenario: value, bound, method and inputs, all in milliseconds."""
+    """One recovery objective in one scenario: value, bound, method and inputs, all in milliseconds.
+
+    Where a recovery was timed: the size of what came back, how much of it a second, on what, and what it took before.
+    """
 
     id: Literal["rto", "rpo"]
     scenario: str
@@ -169,6 +190,10 @@ class Objective(Document):
     bound_ms: int | None = None
     method: str
     inputs: dict[str, int | str | None] = {}
+    bytes: int | None = None
+    bytes_per_second: int | None = None
+    machine: Machine | None = None
+    history: RecoveryHistory | None = None
 
 
 class Artifact(Document):

@@ -59,6 +59,7 @@ class Copy:
     durable: bool = False
     substituted: list[str] = field(default_factory=list)
     without_amcheck: str | None = "it was not asked for"
+    bytes: int | None = None
 
     @property
     def restorer(self) -> Target:

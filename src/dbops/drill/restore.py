@@ -24,6 +24,7 @@ from dbops.drill.isolation.prove import prove_isolation
 from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
+from dbops.drill.recovery import in_context
 from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
@@ -126,7 +127,7 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
         if isolation := rehearsal.options.isolation:
             # Last, since it gives the copy a token and a role for as long as it takes.
             prove_isolation(rehearsed.copy, plan.source.database, rehearsal.run, isolation, rehearsal.deadline)
-    _judge(rehearsal, rehearsed)
+        _judge(rehearsal, rehearsed)
 
 
 def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
@@ -223,4 +224,5 @@ def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
     elif not rehearsed.copy.durable:
         run.add_objective(rto_not_measured(options.rto, "the copy's server did not write durably (fsync)"))
     else:
-        run.add_objective(rto_measured(rehearsal.watch.phases, options.allowances, options.rto))
+        measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto)
+        run.add_objective(in_context(measured, run, rehearsed.copy))

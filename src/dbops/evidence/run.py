@@ -140,6 +140,11 @@ class Run:
         return self._terms.command
 
     @property
+    def host(self) -> str:
+        """The name of this machine."""
+        return socket.gethostname()
+
+    @property
     def clock(self) -> Clock:
         """The clocks this run is timed by."""
         return self._terms.clock
@@ -360,7 +365,7 @@ class Run:
             started_at=self.started_at,
             finished_at=finished,
             duration_ms=milliseconds(self.clock.monotonic() - self._started),
-            host=socket.gethostname(),
+            host=self.host,
             target=self.target,
             tools=tuple(collected.tools),
             config_sha256=self._terms.settings_sha256,

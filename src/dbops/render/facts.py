@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dbops.model import Verdict
 from dbops.render.findings import gravest_first
-from dbops.render.quantities import duration
+from dbops.render.quantities import counted, duration, size
 from dbops.render.summary import grounds
 
 if TYPE_CHECKING:
@@ -66,6 +66,35 @@ def measured(objective: Objective) -> str:
         f"{objective.id.upper()} {objective.status}: {value}{duration(objective.limit_ms)} allowed, "
         f"{objective.scenario}: {objective.method}"
     )
+
+
+def surroundings(objective: Objective) -> Iterator[str]:
+    """Yield what a recovery time was measured on, and what it took in earlier drills, in a sentence each."""
+    if objective.bytes is not None and objective.bytes_per_second is not None:
+        yield f"{size(objective.bytes)} came back, {size(objective.bytes_per_second)} a second"
+    if machine := objective.machine:
+        disk = f"{machine.file_system} on a {machine.disk} disk" if machine.disk else machine.file_system
+        known = [
+            counted(machine.cpus, "processor") if machine.cpus else None,
+            f"{size(machine.memory_bytes)} of memory" if machine.memory_bytes else None,
+            disk,
+        ]
+        yield f"on {', '.join(text for text in known if text)}"
+    if history := objective.history:
+        drills = counted(history.drills, "drill")
+        yield (
+            f"{drills} on this host: p50 {duration(history.p50_ms)}, p95 {duration(history.p95_ms)}"
+            f"{_trend(history.trend_ms)}"
+        )
+
+
+def _trend(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    if not milliseconds:
+        return "; no trend"
+    more = "longer" if milliseconds > 0 else "less"
+    return f"; by the trend each takes {duration(abs(milliseconds))} {more} than the one before"
 
 
 def verdict_line(report: Report) -> str:

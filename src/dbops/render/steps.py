@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import ObjectiveStatus, Verdict
+from dbops.render.facts import surroundings
 from dbops.render.quantities import duration, with_sizes
 from dbops.render.terminal import clean
 
@@ -87,4 +88,5 @@ def print_objectives(page: Page, objectives: Sequence[Objective]) -> None:
             indent=2,
             hang=2,
         )
-        page.paragraph((clean(objective.method), "dim"), indent=4)
+        for text in (objective.method, *surroundings(objective)):
+            page.paragraph((clean(text), "dim"), indent=4)
