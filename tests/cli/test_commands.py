@@ -6,13 +6,13 @@ import json
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dbops.connection.session import scratch
 from dbops.demo import erp as demo_erp
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from conftest import Dbops, RunSql, UrlOf
     from dbops.connection.server import ScratchServer
@@ -130,9 +130,50 @@ def test_a_backup_is_made_listed_restored_and_part_of_the_suite(
     assert (bare_environment / "logs" / "resilience-suite" / f"{together.report['runId']}.json").exists()
 
 
-def configure(directory: Path) -> None:
+def configure(directory: Path, *tables: str) -> None:
     """Write what the suite is held against: it takes its rules from the configuration alone."""
-    (directory / "dbops.toml").write_text(f"[audit]\npacks = ['erp']\nselect = {list(RULES)}\n")
+    lines = ["[audit]", "packs = ['erp']", f"select = {list(RULES)}", *tables]
+    (directory / "dbops.toml").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "tables", "parts"),
+    [
+        ((), ["[backup]"], ["backup", "drill", "audit"]),
+        (("--backup",), [], ["backup", "drill", "audit"]),
+        (("--no-backup",), ["[backup]"], ["drill", "audit"]),
+    ],
+)
+def test_a_suite_backs_up_first_where_that_is_configured_or_asked_for(
+    dbops: Dbops,
+    database: Target,
+    url_of: UrlOf,
+    bare_environment: Path,
+    words: tuple[str, ...],
+    tables: list[str],
+    parts: list[str],
+) -> None:
+    configure(bare_environment, *tables)
+    report = dbops("suite", "--json", "--database-url", url_of(database), *words).report
+    assert parts == [part["command"] for part in report["reports"]] == [step["name"] for step in report["steps"]]
+    made = [part["verdict"] for part in report["reports"] if part["command"] == "backup"]
+    assert ["pass"] * (len(parts) - 2) == made
+    assert len(made) == len(list((bare_environment / "backups").glob("*.manifest.json")))
+    said = [text for text in report["notTested"] if text.startswith("making a backup")]
+    assert (not made) is bool(said)
+    drilled = next(part for part in report["reports"] if part["command"] == "drill")
+    assert ("pass" if made else None) == drilled["restorability"]
+
+
+def test_a_backup_that_fails_does_not_keep_the_suite_from_drilling_and_auditing(
+    dbops: Dbops, database: Target, url_of: UrlOf, bare_environment: Path
+) -> None:
+    configure(bare_environment)
+    (bare_environment / "backups").write_text("no directory")
+    report = dbops("suite", "--backup", "--json", "--database-url", url_of(database)).report
+    assert ["backup", "drill", "audit"] == [step["name"] for step in report["steps"]]
+    assert "pass" != report["steps"][0]["status"]
+    assert 0 != report["exitCode"]
 
 
 def test_a_failed_audit_fails_the_suite_and_the_drill_still_ran(

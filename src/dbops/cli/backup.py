@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -23,10 +23,7 @@ from dbops.errors import DamageError, UsageError
 from dbops.render.formats import Format
 
 if TYPE_CHECKING:
-    from dbops.evidence.run import Run
-    from dbops.model import BackupManifest
-    from dbops.settings import Settings
-    from dbops.storage.local import LocalStore
+    pass
 
 Ids = list[str] | None
 REPORT = "backup-report.jsonl"
@@ -57,42 +54,21 @@ def backup(options: BackupOptions) -> Outcome:
     One snapshot is dumped, its rows digested, the dump read back in full and hashed; only then is it published, its
     manifest last.
     """
-    from dbops.backup import options as making
-    from dbops.backup.archive import Form
-    from dbops.backup.create import create_backup
-    from dbops.backup.digests import DigestMode
+    from dbops.cli.operations import backup_into, backup_options
     from dbops.cli.running import recorded, settings_of, time_limit_of
     from dbops.connection.target import target_of
-    from dbops.storage.local import LocalStore
 
     settings = settings_of(options)
     target = target_of(settings)
-    how = making.BackupOptions(
-        bindir=options.client_bindir,
-        environ=settings.environment,
+    how = backup_options(
+        settings,
+        client_bindir=options.client_bindir,
+        deadline=time_limit_of(options),
         report_path=options.report_path,
-        digest=DigestMode(settings.drill.digest),
-        form=Form(settings.backup.format, settings.backup.codec, settings.backup.jobs),
-        recipients=settings.backup.recipients,
     )
-    if limit := time_limit_of(options):
-        how = replace(how, deadline=limit)
     with recorded(options, settings, "backup", "backup") as (run, progress):
-        store = LocalStore.open(settings.backup_dir)
-        manifest = create_backup(target, store, run, options=how, progress=progress)
-        run.note(f"published as {store.directory / manifest.artifact.files[0].path.partition('/')[0]}")
-        _prune_after(manifest, store, settings, run)
+        backup_into(run, settings, target, how, progress)
     return Outcome(run.report, run.report_path)
-
-
-def _prune_after(manifest: BackupManifest, store: LocalStore, settings: Settings, run: Run) -> None:
-    """Apply the retention to the database just backed up; what is refused is a note, the backup stands."""
-    from dbops.backup.retention import Policy, prune
-
-    policy = Policy.from_settings(settings.backup)
-    if policy.removes:
-        source = manifest.source
-        prune(store, policy, run, only=(source.system_identifier, source.database))
 
 
 @dataclass(frozen=True, kw_only=True)

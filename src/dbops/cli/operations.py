@@ -1,4 +1,4 @@
-"""From settings to operations: what an audit, a drill and a suite of both are given. Operations know no settings.
+"""From settings to operations: what a backup, a drill, an audit and a suite of them are given. They know no settings.
 
 A drill without a depth restores where a backup of this very database exists, and rebuilds the schema where none does;
 the report says which it was, and why.
@@ -6,7 +6,7 @@ the report says which it was, and why.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dbops.errors import UnavailableError, UsageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from dbops.backup.options import BackupOptions
     from dbops.checks.policy import Policy
     from dbops.checks.surroundings import Surroundings
     from dbops.connection.target import Target
@@ -167,24 +168,70 @@ def drill_options(
     return replace(options, deadline=deadline) if deadline else options
 
 
-def suite_steps(
-    settings: Settings,
-    target: Target,
-    options: DrillOptions,
-    progress: Progress,
-    *,
-    allow_superuser: bool = False,
-) -> tuple[SuiteStep, SuiteStep]:
-    """Return the drill and the audit as parts of a suite, in that order; UsageError where the audit could not start."""
+def backup_options(
+    settings: Settings, *, client_bindir: Path | None, deadline: float | None, report_path: Path | None = None
+) -> BackupOptions:
+    """Return how to make a backup, by the settings."""
+    from dbops.backup.archive import Form
+    from dbops.backup.digests import DigestMode
+    from dbops.backup.options import BackupOptions
+
+    options = BackupOptions(
+        bindir=client_bindir,
+        environ=settings.environment,
+        report_path=report_path,
+        digest=DigestMode(settings.drill.digest),
+        form=Form(settings.backup.format, settings.backup.codec, settings.backup.jobs),
+        recipients=settings.backup.recipients,
+    )
+    return replace(options, deadline=deadline) if deadline else options
+
+
+def backup_into(run: Run, settings: Settings, target: Target, options: BackupOptions, progress: Progress) -> None:
+    """Make a backup, and then let go of what the retention no longer keeps."""
+    from dbops.backup.create import create_backup
+    from dbops.storage.local import LocalStore
+
+    store = LocalStore.open(settings.backup_dir)
+    manifest = create_backup(target, store, run, options=options, progress=progress)
+    run.note(f"published as {store.directory / manifest.artifact.files[0].path.partition('/')[0]}")
+    _prune_after(manifest, store, settings, run)
+
+
+def _prune_after(manifest: BackupManifest, store: LocalStore, settings: Settings, run: Run) -> None:
+    """Apply the retention to the database just backed up; what is refused is a note, the backup stands."""
+    from dbops.backup.retention import Policy, prune
+
+    policy = Policy.from_settings(settings.backup)
+    if policy.removes:
+        source = manifest.source
+        prune(store, policy, run, only=(source.system_identifier, source.database))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuitePlan:
+    """What the parts of a suite are given; `backup` None where none is to be made."""
+
+    drill: DrillOptions
+    backup: BackupOptions | None = None
+    allow_superuser: bool = False
+
+
+def suite_steps(settings: Settings, target: Target, plan: SuitePlan, progress: Progress) -> tuple[SuiteStep, ...]:
+    """Return backup, drill and audit as parts of a suite, in that order; UsageError where the audit could not start."""
     from dbops.checks.runner import selected_rules
     from dbops.suite import SuiteStep
 
     selected_rules(audit_policy(settings))  # a misspelt rule is told at once, not after the whole drill
 
     def audit_part(part: Run) -> None:
-        audit_into(part, settings, target, deadline=options.deadline, allow_superuser=allow_superuser)
+        audit_into(part, settings, target, deadline=plan.drill.deadline, allow_superuser=plan.allow_superuser)
 
-    return (
-        SuiteStep("drill", "backup-drill", lambda part: drill_into(part, settings, target, options, progress)),
+    steps = [
+        SuiteStep("drill", "backup-drill", lambda part: drill_into(part, settings, target, plan.drill, progress)),
         SuiteStep("audit", "index-audit", audit_part),
-    )
+    ]
+    if (making := plan.backup) is not None:
+        first = SuiteStep("backup", "backup", lambda part: backup_into(part, settings, target, making, progress))
+        steps.insert(0, first)
+    return tuple(steps)

@@ -1,4 +1,4 @@
-"""`dbops suite`: drill and audit, one verdict, one file for the change ticket."""
+"""`dbops suite`: backup, drill and audit, one verdict, one file for the change ticket."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ import typer
 from dbops.cli.drill import DrillOptions
 from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions
 
+_NO_BACKUP = "making a backup: dbops.toml has no [backup] table, and --backup was not given"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions(SuperuserOptions, FailOnOptions, DrillOptions):
-    """What the drill and the audit need."""
+    """What the backup, the drill and the audit need."""
 
+    backup: Annotated[
+        bool | None,
+        typer.Option(
+            "--backup/--no-backup",
+            help="Make a backup first; by default where dbops.toml has a [backup] table.",
+            show_default=False,
+        ),
+    ] = None
     challenge: Annotated[
         str | None,
         typer.Option(metavar="NONCE", help="An auditor's word, put on record before anything runs."),
@@ -22,18 +32,28 @@ class SuiteOptions(SuperuserOptions, FailOnOptions, DrillOptions):
 
 
 def suite(options: SuiteOptions) -> Outcome:
-    """Drill and audit with one verdict and one report, for cron and CI.
+    """Back up, drill and audit with one verdict and one report, for cron and CI.
 
-    Both are runs with evidence of their own; the suite's report, under resilience-suite, holds them all.
+    The backup is made where dbops.toml has a [backup] table, or with --backup. The drill restores the newest backup of
+    this database where there is one, and rebuilds the schema where there is none. All parts run, whatever an earlier
+    one said. Each is a run with evidence of its own; the suite's report, under resilience-suite, holds them all.
     """
-    from dbops.cli.operations import drill_options, suite_steps
+    from dbops.cli.operations import SuitePlan, backup_options, drill_options, suite_steps
     from dbops.cli.running import recorded, settings_of, time_limit_of
     from dbops.connection.target import target_of
     from dbops.suite import run_suite
 
     settings = settings_of(options)
     target = target_of(settings)
-    how = drill_options(settings, client_bindir=options.client_bindir, deadline=time_limit_of(options))
+    limit = time_limit_of(options)
+    wanted = settings.has_table("backup") if options.backup is None else options.backup
+    plan = SuitePlan(
+        drill=drill_options(settings, client_bindir=options.client_bindir, deadline=limit),
+        backup=backup_options(settings, client_bindir=options.client_bindir, deadline=limit) if wanted else None,
+        allow_superuser=options.allow_superuser,
+    )
     with recorded(options, settings, "suite", "resilience-suite", challenge=options.challenge) as (run, progress):
-        run_suite(suite_steps(settings, target, how, progress, allow_superuser=options.allow_superuser), run)
+        if plan.backup is None:
+            run.not_tested(_NO_BACKUP if options.backup is None else "making a backup: --no-backup was given")
+        run_suite(suite_steps(settings, target, plan, progress), run)
     return Outcome(run.report, run.report_path)

@@ -96,6 +96,11 @@ class Settings(Table):
         sourced = self._sources.origins.get(FLAGS.get(name, name))
         return sourced.origin if sourced else "default"
 
+    def has_table(self, name: str) -> bool:
+        """Tell whether the configuration file has the table `name`, even an empty one."""
+        file = self._sources.file
+        return file is not None and name in file.values
+
     def yields_to(self, name: str) -> Literal["nothing", "environment", "dotenv"]:
         """Return the lowest-ranking kind of `PG*` variable that wins over the source of `name`."""
         sourced = self._sources.origins.get(name)
