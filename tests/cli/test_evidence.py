@@ -139,3 +139,50 @@ def test_a_report_that_is_no_report_ends_with_4(dbops: Dbops) -> None:
     Path("junk.json").write_bytes(b"[" * 100_000)
     answer = dbops("evidence", "verify", "junk.json")
     assert (answer.code, "AUTHENTIC: no (nested too deeply)" in answer.out) == (4, True)
+
+
+def test_a_period_is_reported_on_the_terminal_as_a_page_and_as_json(
+    dbops: Dbops, public: Path, bare_environment: Path
+) -> None:
+    dbops("evidence", "keygen")
+    one_run()
+    answer = dbops("evidence", "report", "--trust", public, "--output", "p.html", "--output", "p.md")
+    assert (0, "") == (answer.code, answer.err)
+    assert "1 run that counts" in answer.out
+    assert "<!DOCTYPE html>" in Path("p.html").read_text()
+    assert Path("p.md").read_text().startswith("# Recovery readiness, the first record to ")
+    report = dbops("evidence", "report", "--trust", public, "--json").report
+    assert "evidence report" == report["command"]
+    assert "pass" == report["verdict"]
+
+
+def test_without_a_trusted_key_a_period_has_no_run_that_counts_and_the_answer_is_4(dbops: Dbops, public: Path) -> None:
+    dbops("evidence", "keygen")
+    one_run()
+    answer = dbops("evidence", "report", "--format", "markdown")
+    assert 4 == answer.code
+    assert "The evidence does not hold" in answer.out
+    assert "0 runs that count" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "yesterday"), "--from 'yesterday' is no date"),
+        (("--from", "2026-03-02", "--to", "2026-03-01"), "--from 2026-03-02 is not before --to 2026-03-01"),
+        (("nowhere",), "nowhere is no log directory"),
+        (("--output", "p.xml"), "no result that can be shown as 'junit'"),
+    ],
+)
+def test_a_period_that_is_none_ends_with_2_and_a_sentence(dbops: Dbops, words: tuple[str, ...], said: str) -> None:
+    answer = dbops("evidence", "report", *words)
+    assert 2 == answer.code
+    assert said in " ".join(answer.err.split())
+
+
+def test_a_period_includes_its_last_day(dbops: Dbops, public: Path) -> None:
+    dbops("evidence", "keygen")
+    run = json.loads(one_run().read_text())
+    day = run["finishedAt"][:10]
+    said = dbops("evidence", "report", "--trust", public, "--from", day, "--to", day).out
+    assert "1 run that counts" in said

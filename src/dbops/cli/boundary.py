@@ -147,6 +147,9 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
 
 
 def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> None:
+    if chosen in outcome.pages:
+        stream.write(outcome.pages[chosen]())
+        return
     if outcome.listing is None or chosen is Format.JSON:
         render(outcome.report, chosen, stream, _with_history(view, outcome) if chosen is Format.HTML else view)
         return

@@ -1,33 +1,36 @@
-"""`dbops evidence verify | keygen | rotate`: what can be told from kept evidence, and the key that signs it."""
+"""`dbops evidence verify | report | keygen | rotate`: what kept evidence comes to, and the key that signs it."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from dbops.cli.options import CommonOptions, Outcome, command
+from dbops.errors import UsageError
+from dbops.render.formats import LISTABLE, Format
 
 if TYPE_CHECKING:
-    import datetime as dt
-
+    from dbops.evidence.answers import Question
     from dbops.settings import Settings
 
-app = typer.Typer(help="Verify what was kept; make and rotate the key.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Verify what was kept and report on a period; make and rotate the key.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 TrustFiles = list[Path] | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvidenceVerifyOptions(CommonOptions):
-    """What to verify, and against what."""
+class QuestionOptions(CommonOptions):
+    """What to verify against."""
 
-    path: Annotated[
-        Path | None,
-        typer.Argument(metavar="PATH", help="A log directory or one report; else the configured log directory."),
-    ] = None
     trust: Annotated[
         TrustFiles, typer.Option(metavar="FILE", help="Public keys whose signatures count (PEM); repeatable.")
     ] = None
@@ -39,6 +42,16 @@ class EvidenceVerifyOptions(CommonOptions):
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvidenceVerifyOptions(QuestionOptions):
+    """What to verify, and against what."""
+
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="PATH", help="A log directory or one report; else the configured log directory."),
+    ] = None
+
+
 @command(app, "verify", EvidenceVerifyOptions)
 def verify(options: EvidenceVerifyOptions) -> Outcome:
     """Say what holds: authentic, complete, not rolled back, no gaps, files unchanged, objectives met.
@@ -46,26 +59,97 @@ def verify(options: EvidenceVerifyOptions) -> Outcome:
     Without a trusted key nothing is authentic. Exit code 4: the evidence is broken; 1: it is sound and says no.
     """
     from dbops.cli.running import settings_of
-    from dbops.evidence.answers import Question
-    from dbops.evidence.examine import examine, load_checkpoint
-    from dbops.evidence.keys import load_trust
-    from dbops.model import utc_now
+    from dbops.evidence.examine import examine
 
     settings = settings_of(options)
-    older = load_checkpoint(options.checkpoint) if options.checkpoint else None
-    question = Question(load_trust(*settings.evidence.trust), older, _max_gap(options), utc_now())
+    question = _question(options, settings)
     verification = examine(options.path or settings.log_dir, question)
     return Outcome(verification.as_report(), listing=tuple(answered.line for answered in verification.answers))
 
 
-def _max_gap(options: EvidenceVerifyOptions) -> dt.timedelta | None:
-    from dbops.errors import UsageError
+def _question(options: QuestionOptions, settings: Settings) -> Question:
+    from dbops.evidence.answers import Question
+    from dbops.evidence.examine import load_checkpoint
+    from dbops.evidence.keys import load_trust
+    from dbops.model import utc_now
+
+    older = load_checkpoint(options.checkpoint) if options.checkpoint else None
+    return Question(load_trust(*settings.evidence.trust), older, _max_gap(options), utc_now())
+
+
+def _max_gap(options: QuestionOptions) -> dt.timedelta | None:
     from dbops.settings import parse_duration
 
     try:
         return parse_duration(options.max_gap) if options.max_gap else None
     except ValueError as error:
         raise UsageError(f"--max-gap {options.max_gap!r} {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceReportOptions(QuestionOptions):
+    """Which period, and against what to verify it."""
+
+    formats: ClassVar[frozenset[Format]] = LISTABLE | {Format.MARKDOWN, Format.HTML}
+
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="A log directory; else the configured log directory.")
+    ] = None
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="The first day, or a moment in UTC; else from the first record."),
+    ] = None
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="The last day, or a moment in UTC; else until now.")
+    ] = None
+
+
+@command(app, "report", EvidenceReportOptions)
+def report(options: EvidenceReportOptions) -> Outcome:
+    """Tell an auditor what a period's evidence comes to: runs, gaps, failures, waivers, objectives, controls.
+
+    Only what verifies counts, so name the trusted keys; what does not count is listed with the reason. Write it with
+    --output FILE.html or FILE.md. Exit code 4: the evidence is broken; 1: it is sound and has a gap or a missed
+    objective.
+    """
+    from dbops.cli.running import settings_of
+    from dbops.evidence.examine import examine_log
+    from dbops.evidence.period import Collector, answered_for
+    from dbops.model import utc_now
+    from dbops.render.period import html_page, markdown_page, summary_lines
+
+    settings = settings_of(options)
+    question, now = _question(options, settings), utc_now()
+    begin, end = _moment(options.begin, "--from"), _moment(options.end, "--to", after=dt.timedelta(days=1)) or now
+    if begin and begin >= end:
+        raise UsageError(f"--from {options.begin} is not before --to {options.end or 'now'}")
+    collector = Collector(begin, end, trusted=bool(question.trust), largest_gap=question.max_gap)
+    verified = examine_log(options.path or settings.log_dir, question, collector.take)
+    period = collector.period(now)
+    verification = answered_for(verified, period)
+    lines = tuple(summary_lines(verification, period))
+    return Outcome(
+        verification.as_report().model_copy(update={"command": "evidence report", "notes": lines}),
+        listing=lines,
+        pages={
+            Format.HTML: partial(html_page, verification, period),
+            Format.MARKDOWN: partial(markdown_page, verification, period),
+        },
+    )
+
+
+def _moment(text: str | None, flag: str, *, after: dt.timedelta = dt.timedelta()) -> dt.datetime | None:
+    """Return the beginning of a day, or a moment; `after` a day, where a day was named."""
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{flag} {text!r} is no date", hint=f"write {flag} 2026-03-31, or {flag} 2026-03-31T18:00Z"
+        ) from None
+    whole_day = len(text) <= len("2026-03-31")
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC) + (after if whole_day else dt.timedelta())
 
 
 @dataclass(frozen=True, kw_only=True)

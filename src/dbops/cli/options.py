@@ -33,8 +33,9 @@ OutputFiles = list[Path] | None
 class Outcome:
     """What a command hands to the boundary: its report, and the file that keeps it as evidence, if one does.
 
-    `listing` is what people read instead of the report, for commands that answer with a list. `also` are reports that
-    people see before it. `linger` is called when everything has been delivered.
+    `listing` is what people read instead of the report, for commands that answer with a list; `pages` is that list in
+    other formats, each made when it is asked for. `also` are reports that people see before it. `linger` is called when
+    everything has been delivered.
     """
 
     report: Report
@@ -42,6 +43,7 @@ class Outcome:
     listing: tuple[str, ...] | None = None
     also: tuple[Report, ...] = ()
     linger: Callable[[], None] | None = None
+    pages: Mapping[Format, Callable[[], str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

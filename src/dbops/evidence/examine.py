@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbops.errors import EvidenceBrokenError, UsageError
 from dbops.evidence.answers import Answer, Answered, Property, Question, Verification, no, objectives_answer
@@ -32,8 +32,10 @@ from dbops.evidence.verify import (
 from dbops.files import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from dbops.evidence.records import AnyRecord
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -48,6 +50,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise EvidenceBrokenError(f"{path} is not a checkpoint dbops wrote: {cause}") from cause
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record as it was examined: what is wrong with it or its files, and its report without the seal, if it has one.
+
+    `record` is None for a line that is no record. A record without a fault is in its place, its files are what it says,
+    and its signature, where trusted keys were given, is by one of them.
+    """
+
+    record: AnyRecord | None
+    signed: bool
+    faults: tuple[str, ...]
+    body: dict[str, Any] | None
+
+
 def examine(path: Path, question: Question) -> Verification:
     """Verify a log directory, its `evidence` directory, its log, or one report; UsageError when it is none of them."""
     directory = _log_directory(path)
@@ -59,6 +75,14 @@ def examine(path: Path, question: Question) -> Verification:
         f"{path} is neither a log directory with evidence/log.jsonl nor a report",
         hint="dbops evidence verify logs, or the path of one report",
     )
+
+
+def examine_log(path: Path, question: Question, witness: Callable[[Seen], None]) -> Verification:
+    """Verify a log directory and tell `witness` of every record, in order, as it is examined."""
+    directory = _log_directory(path)
+    if directory is None:
+        raise UsageError(f"{path} is no log directory with evidence/log.jsonl", hint="name the log directory: logs")
+    return _Examination(directory, question, witness).answer()
 
 
 def _log_directory(path: Path) -> Path | None:
@@ -75,6 +99,7 @@ class _Examination:
 
     directory: Path
     question: Question
+    witness: Callable[[Seen], None] | None = None
     unmatched: list[str] = field(default_factory=list)
     checked: int = 0
     tally: ObjectiveTally = field(default_factory=ObjectiveTally)
@@ -89,10 +114,16 @@ class _Examination:
         trust = trust_backwards(self.question.trust, _rotations(path))
         chain = Chain(trust, trust)
         for data in _lines(path, size, chain):
+            known = [len(faults) for faults in self._faults(chain)]
             line = chain.take(data)
+            body = None
             if line is not None:
                 gaps.take(line.statement.predicate)
-                self._match(line, data, chain)
+                body = self._match(line, data, chain)
+            if self.witness is not None:
+                faults = [one for all_of, old in zip(self._faults(chain), known, strict=True) for one in all_of[old:]]
+                record, signed = (line.statement.predicate, bool(line.signatures)) if line else (None, False)
+                self.witness(Seen(record, signed, tuple(faults), body))
         self._match_strangers()
         return Verification(
             str(self.directory),
@@ -105,6 +136,9 @@ class _Examination:
                 objectives_answer(self.tally),
             ),
         )
+
+    def _faults(self, chain: Chain) -> tuple[list[str], ...]:
+        return chain.broken, chain.forged, self.unmatched, self.forged_seals
 
     def _take_snapshot(self, path: Path) -> int:
         """Read the checkpoint and note the size of the log at one moment; what is appended later is not looked at."""
@@ -174,36 +208,38 @@ class _Examination:
             return Answered(Property.ARTIFACTS_MATCH, Answer.NOT_CHECKED, ("no record names a file",))
         return Answered(Property.ARTIFACTS_MATCH, Answer.YES, (f"{self.checked} files are what their records say",))
 
-    def _match(self, line: Line, data: bytes, chain: Chain) -> None:
-        """Compare the files a record vouches for."""
+    def _match(self, line: Line, data: bytes, chain: Chain) -> dict[str, Any] | None:
+        """Compare the files a record vouches for; return the report among them."""
         record = line.statement.predicate
         if isinstance(record, LogRepaired):
             self._match_file(f"evidence/{record.torn.path}", record.torn.sha256)
         if not isinstance(record, RunFinished | RunAborted) or not line.statement.subject:
-            return
-        self._match_report(record, data, chain)
+            return None
+        body = self._match_report(record, data, chain)
         for subject in line.statement.subject[1:]:
             self._match_file(subject.name, subject.digest.sha256)
+        return body
 
-    def _match_report(self, record: RunFinished | RunAborted, data: bytes, chain: Chain) -> None:
+    def _match_report(self, record: RunFinished | RunAborted, data: bytes, chain: Chain) -> dict[str, Any] | None:
         self.named.add(record.report)
         try:
             report = read_report((self.directory / record.report).read_bytes())
         except OSError as cause:
             self.unmatched.append(f"{record.report} cannot be read: {cause.strerror}")
-            return
+            return None
         except BrokenProofError as cause:
             self.unmatched.append(f"{record.report}: {cause}")
-            return
+            return None
         if not is_sealed_with(report, data):
             self.unmatched.append(f"{record.report} is sealed with another record than the one in the log")
-            return
+            return None
         self.checked += 1
         if report.seal.envelope.signatures and self.question.trust:
             # Its statement is the line's, and has been looked at there.
             fault = check_checkpoint_signature(report.seal.checkpoint, chain.ever_trusted)
             self.forged_seals += [f"{record.report}: its checkpoint {fault}"] if fault else []
         self.tally.take(report.body)
+        return report.body
 
     def _match_file(self, name: str, digest: str) -> None:
         try:

@@ -40,6 +40,14 @@ class GapFinder:
             if later - earlier > largest
         ]
 
+    def late(self, largest: dt.timedelta, begin: dt.datetime) -> list[str]:
+        """Return a sentence for each series whose first run came more than `largest` after `begin`."""
+        return [
+            f"{command} of {database} did not run for {_hours(ends[0] - begin)} after {begin:%Y-%m-%d %H:%M}Z"
+            for (command, database), ends in self._counted().items()
+            if ends[0] - begin > largest
+        ]
+
     def basis(self, largest: dt.timedelta) -> str:
         """Return what was counted, in one sentence."""
         counted = self._counted()

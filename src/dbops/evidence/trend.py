@@ -71,7 +71,7 @@ def trend_of(reports: Iterable[Report]) -> Trend:
     ordered = sorted(known.values(), key=lambda report: report.finished_at)
     objectives: dict[tuple[str, str], list[Measured]] = {}
     for report in ordered:
-        for objective in _own_objectives(report):
+        for objective in own_objectives(report):
             if measured := _measured(report, objective):
                 objectives.setdefault((objective.id, objective.scenario), []).append(measured)
     return Trend(
@@ -101,15 +101,16 @@ def published_bytes(report: Report) -> int | None:
     return int(said[0][1]) if said else None
 
 
+def own_objectives(report: Report) -> list[Objective]:
+    """Return the objectives of one report that it did not take over from a report inside it."""
+    taken = [objective for part in report.reports for objective in part.objectives]
+    return [objective for objective in report.objectives if objective not in taken]
+
+
 def _flat(report: Report) -> Iterator[Report]:
     yield report
     for part in report.reports:
         yield from _flat(part)
-
-
-def _own_objectives(report: Report) -> Iterator[Objective]:
-    taken = [objective for part in report.reports for objective in part.objectives]
-    yield from (objective for objective in report.objectives if objective not in taken)
 
 
 def _measured(report: Report, objective: Objective) -> Measured | None:

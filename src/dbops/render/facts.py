@@ -30,12 +30,6 @@ def standing(report: Report) -> list[Finding]:
     return gravest_first(finding for check in report.checks for finding in check.findings if finding.stands)
 
 
-def own_objectives(report: Report) -> list[Objective]:
-    """Return the objectives of one report that it did not take over from a report inside it."""
-    taken = [objective for part in report.reports for objective in part.objectives]
-    return [objective for objective in report.objectives if objective not in taken]
-
-
 def own_not_tested(report: Report) -> list[str]:
     """Return what one report says was not tested, without what a report inside it says."""
     taken = {text for part in report.reports for text in part.not_tested}

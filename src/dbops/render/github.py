@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from dbops.evidence.trend import own_objectives
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
 from dbops.render.facts import (
     broken_steps,
     every_report,
     measured,
-    own_objectives,
     standing,
     verdict_line,
     why_undecided,

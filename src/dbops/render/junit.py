@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from dbops.evidence.judge import check_fails
+from dbops.evidence.trend import own_objectives
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
 from dbops.render.facts import (
     accepted,
@@ -20,7 +21,6 @@ from dbops.render.facts import (
     every_report,
     measured,
     own_not_tested,
-    own_objectives,
     verdict_line,
     why_undecided,
 )

@@ -79,7 +79,7 @@ def _balanced(word: str) -> bool:
     return word.count('"') % 2 == 0 and word.count("'") % 2 == 0 and word.count("(") == word.count(")")
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield a table; a pipe ends a cell even within a code span, so it is escaped in both."""
     listed = list(rows)
     if listed:
@@ -102,7 +102,7 @@ def _lines(report: Report, level: str, most: int | None, said: Sequence[Objectiv
         yield ""
         yield prose(report.problem.hint or "")
         yield ""
-    yield from _table(("Step that did not pass", "Status"), ((span(s.name), s.status) for s in broken_steps(report)))
+    yield from table(("Step that did not pass", "Status"), ((span(s.name), s.status) for s in broken_steps(report)))
     yield from _objectives([one for one in report.objectives if one not in said], level)
     yield from _findings(report, level, most)
     yield from _undecided(report, level)
@@ -125,7 +125,7 @@ def _about(report: Report) -> Iterator[str]:
             )
         )
     rows.append(("Seal", "signed" if (report.seal or {}).get("status") == "signed" else "unsigned"))
-    yield from _table(("", ""), rows)
+    yield from table(("", ""), rows)
 
 
 def _target(target: TargetInfo) -> str:
@@ -139,7 +139,7 @@ def _objectives(objectives: Sequence[Objective], level: str) -> Iterator[str]:
     yield f"{level}# Objectives"
     yield ""
     header = ("Objective", "Status", "Value", "Limit", "Scenario", "Method")
-    yield from _table(
+    yield from table(
         header,
         (
             (
@@ -176,7 +176,7 @@ def _findings(report: Report, level: str, most: int | None) -> Iterator[str]:
         yield ""
         header = ("Rule", "Object", "Accepted")
         rows = ((span(f.rule), span(f.object), prose(accepted(f))) for f in others)
-        yield from _table(header, rows)
+        yield from table(header, rows)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -202,12 +202,12 @@ def _undecided(report: Report, level: str) -> Iterator[str]:
         if rows:
             yield f"{level}# {title}"
             yield ""
-            yield from _table(("Check", "Why, and what to do"), rows)
+            yield from table(("Check", "Why, and what to do"), rows)
     failed = [c for c in report.checks if c.status is CheckStatus.FAIL and not c.findings]
     if failed:
         yield f"{level}# Failed"
         yield ""
-        yield from _table(("Check", "Why"), ((span(check.check), prose(why_undecided(check))) for check in failed))
+        yield from table(("Check", "Why"), ((span(check.check), prose(why_undecided(check))) for check in failed))
     passed = sum(check.status is CheckStatus.PASS for check in report.checks)
     if passed and report.verdict is not Verdict.PASS:
         yield f"{counted(passed, 'check passes', 'checks pass')}."
@@ -228,4 +228,4 @@ def _evidence(artifacts: Sequence[Artifact]) -> Iterator[str]:
         yield "## Evidence"
         yield ""
         rows = ((span(a.path), span(a.sha256), size(a.bytes)) for a in artifacts)
-        yield from _table(("File", "SHA-256", "Size"), rows)
+        yield from table(("File", "SHA-256", "Size"), rows)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dbops.evidence.trend import published_bytes
+from dbops.evidence.trend import own_objectives, published_bytes
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
-from dbops.render.facts import every_report, own_objectives
+from dbops.render.facts import every_report
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

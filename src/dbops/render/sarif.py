@@ -17,6 +17,7 @@ from urllib.parse import quote
 import dbops
 from dbops.checks.rule import rules
 from dbops.evidence.judge import check_fails
+from dbops.evidence.trend import own_objectives
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict, rfc3339
 from dbops.render.facts import (
     accepted,
@@ -24,7 +25,6 @@ from dbops.render.facts import (
     every_report,
     measured,
     own_not_tested,
-    own_objectives,
     verdict_line,
     why_undecided,
 )
