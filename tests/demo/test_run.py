@@ -84,7 +84,7 @@ def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
     with capsys.disabled():
         print(f"\n  demo on PostgreSQL {binaries.major}: {seconds:.1f} s")  # noqa: T201  (the time is the news)
     assert (report.verdict, report.exit_code, report.problem) == (Verdict.PASS, 0, None)
-    assert [part.command for part in report.reports] == ["backup", "drill", "audit"]
+    assert [part.command for part in report.reports] == ["backup", "drill", "pitr", "audit"]
     assert report.restorability is Verdict.PASS
     found = [finding for part in report.reports for check in part.checks for finding in check.findings]
     standing = {finding.rule for finding in found if finding.stands}

@@ -31,6 +31,10 @@ class DrillOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
         Path | None,
         typer.Option(metavar="DIR", help="Depth pitr: the directory that WAL is archived to, as this machine sees it."),
     ] = None
+    base_backup: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Depth pitr: a plain base backup to start from; else one is taken."),
+    ] = None
     canary: Annotated[
         bool,
         typer.Option(

@@ -160,6 +160,7 @@ def drill_options(
         allowances=allowances,
         probes=tuple(Probe(one.name, one.sql, one.op, one.value) for one in settings.drill.probe),
         wal_archive=settings.drill.wal_archive,
+        base_backup=settings.drill.base_backup,
         archive_wait=settings.drill.archive_wait.total_seconds(),
         canary=canary,
         offsite=frozenset(settings.drill.offsite),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from dbops.audit import audit
@@ -21,9 +21,10 @@ from dbops.checks.policy import Policy
 from dbops.checks.surroundings import Surroundings
 from dbops.connection.session import read_only, scratch
 from dbops.demo import erp
-from dbops.demo.server import APP_ROLE, start_demo_server
+from dbops.demo.server import APP_ROLE, start_demo_server, take_base_backup
 from dbops.drill.isolation.options import IsolationOptions
 from dbops.drill.options import DrillOptions
+from dbops.drill.pitr.drill import drill_pitr
 from dbops.drill.restore import drill_restore
 from dbops.evidence.run import Run
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity, TargetInfo
@@ -116,8 +117,19 @@ class Demo:
         around = Surroundings(environ=self.environ, log_dir=run.log_dir)
         making, drilling = (
             BackupOptions(environ=self.environ),
-            DrillOptions(environ=self.environ, isolation=IsolationOptions.from_settings(demo_settings())),
+            DrillOptions(
+                environ=self.environ, isolation=IsolationOptions.from_settings(demo_settings()), judge_rpo=False
+            ),
         )
+
+        def recover(part: Run) -> None:
+            with part.step("nightly base backup"):
+                base = take_base_backup(server)
+            to_a_moment = replace(drilling, wal_archive=server.archive, base_backup=base, canary=True)
+            history = store.history(identity.system_identifier or "", identity.database)
+            dumps = [stored.manifest for stored in history]
+            drill_pitr(target, part, options=to_a_moment, history=dumps, progress=progress)
+
         steps = (
             SuiteStep(
                 "backup",
@@ -129,6 +141,7 @@ class Demo:
                 "backup-drill",
                 lambda part: drill_restore(identity, store, part, options=drilling, progress=progress),
             ),
+            SuiteStep("pitr", "backup-drill", recover),
             SuiteStep("audit", AUDIT_FOLDER, lambda part: audit(target, demo_policy(), part, around=around)),
         )
         run_suite(steps, run)

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from dbops.connection.binaries import find_server
+from dbops.connection.deadline import Deadline
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
 from dbops.demo import erp
+from dbops.drill.pitr.base import Taker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,11 +46,14 @@ _SETTINGS: Mapping[str, str] = {
     "log_min_duration_statement": "500ms",
     # It follows the segment size when unset: 1 MB segments would force checkpoints in the middle of the load.
     "max_wal_size": "1GB",
+    # Without it a commit on a quiet server waits for its segment to fill up, and no recovery point is guaranteed.
+    "archive_timeout": "60s",
 }
 # A segment of 1 MB is archived 16 times as often as the default one, so the demo need not write 16 MB to show a switch.
 _INITDB_ARGUMENTS = ("--wal-segsize=1",)
 # How often each tenant does each piece of work; enough calls that an average means something.
 _ROUNDS = 5
+_BASE_BACKUP_SECONDS = 60.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def start_demo_server(
         demo = DemoServer(server, server.own_directory("archive"))
         _prepare(demo)
         tenants = _load(demo, scale=scale, statistics=statistics)
+        _allow_drills(demo)
         _work(demo, tenants)
         yield demo
 
@@ -105,10 +111,26 @@ def _prepare(demo: DemoServer) -> None:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(demo.database)))
 
 
+def _allow_drills(demo: DemoServer) -> None:
+    """Let the backup role finish a segment of WAL; in `postgres`, so that no dump of the ERP carries that right."""
+    with scratch(demo.server, "postgres") as connection:
+        connection.execute(
+            sql.SQL("grant execute on function pg_catalog.pg_switch_wal() to {}").format(sql.Identifier(BACKUP_ROLE))
+        )
+
+
 def _archive_command(archive: Path) -> str:
     """Return a command that never overwrites, and never shows a segment before all of it is there."""
     place = shlex.quote(str(archive)).replace("%", "%%")
     return f"test ! -f {place}/%f && cp %p {place}/%f.part && mv {place}/%f.part {place}/%f"
+
+
+def take_base_backup(demo: DemoServer) -> Path:
+    """Take the base backup that archived WAL starts from, as an operator would every night; gone with the server."""
+    directory = demo.server.directory / "base"
+    taker = Taker(demo.server.binaries, demo.server.directory, Deadline.after(_BASE_BACKUP_SECONDS))
+    taker.take(demo.target(), directory, "demo, nightly")
+    return directory
 
 
 def _load(demo: DemoServer, *, scale: float, statistics: bool) -> list[int]:

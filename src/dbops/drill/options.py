@@ -47,11 +47,11 @@ class DrillOptions:
     with; `environ` is where else they are looked for. The file `identity` holds the key to an encrypted backup.
     `extensions` may be created on the copy. `probes` are asked of it; the first that holds ends the recovery time.
 
-    `wal_archive` is where the source's WAL goes, `archive_wait` how long to wait for a segment to get there (seconds),
-    `canary` whether commits of dbops' own may be sent into its log. `offsite` are the kinds of copies that survive the
-    loss of the site, `copies` what is known to survive beside the dumps (None: nobody looked), and `judge_rpo` whether
-    a restore judges the RPO: not where a drill that knows more copies does. `isolation` says how tenants are told
-    apart, where they are to be proven apart.
+    `wal_archive` is where the source's WAL goes, `base_backup` one that is there (None: one is taken), `archive_wait`
+    how long to wait for a segment to get there (seconds), `canary` whether commits of dbops' own may be sent into its
+    log. `offsite` are the kinds of copies that survive the loss of the site, `copies` what is known to survive beside
+    the dumps (None: nobody looked), and `judge_rpo` whether a restore judges the RPO: not where a drill that knows more
+    copies does. `isolation` says how tenants are told apart, where they are to be proven apart.
     """
 
     target_bindir: Path | None = None
@@ -67,6 +67,7 @@ class DrillOptions:
     extensions: frozenset[str] = CONTRIB
     probes: tuple[Probe, ...] = ()
     wal_archive: Path | None = None
+    base_backup: Path | None = None
     archive_wait: float = 60.0
     canary: bool = False
     offsite: frozenset[str] = frozenset()

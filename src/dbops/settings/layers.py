@@ -30,6 +30,7 @@ FLAGS: Mapping[str, str] = {
     "depth": "drill.depth",
     "target_bindir": "drill.target_bindir",
     "wal_archive": "drill.wal_archive",
+    "base_backup": "drill.base_backup",
     "key": "evidence.key",
     "trust": "evidence.trust",
 }
@@ -37,7 +38,7 @@ _VARIABLES: Mapping[str, str] = {"DBOPS_LOG_DIR": "evidence.log_dir", "DBOPS_EVI
 _PATHS = frozenset(
     {
         "evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir",
-        "drill.wal_archive",
+        "drill.wal_archive", "drill.base_backup",
     }
 )  # fmt: skip
 _LIST_SEPARATOR = ","

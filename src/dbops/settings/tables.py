@@ -79,14 +79,15 @@ class Probe(Table):
 class DrillTable(Table):
     """`[drill]`: how deep; no depth means `restore` where a backup exists. `digest = "auto"` is full up to 10 GiB.
 
-    `wal_archive` is the directory WAL is archived to, as this machine sees it; `offsite` says which kinds of copies are
-    kept at another site.
+    `wal_archive` is the directory WAL is archived to, as this machine sees it; `base_backup` a plain base backup to
+    start from, else one is taken; `offsite` says which kinds of copies are kept at another site.
     """
 
     depth: Literal["schema", "restore", "pitr"] | None = None
     target_bindir: Path | None = None
     digest: Literal["auto", "full", "buckets", "counts"] = "auto"
     wal_archive: Path | None = None
+    base_backup: Path | None = None
     archive_wait: PositiveDuration = dt.timedelta(minutes=1)
     offsite: tuple[Literal["dumps", "wal", "replica"], ...] = ()
     probe: tuple[Probe, ...] = ()

@@ -2,7 +2,8 @@
 --   erp_owner    owns every object and nobody signs in as it: migrations switch to it
 --   erp_app      what the application signs in as; sees one tenant at a time, never more
 --   erp_passkey  owns one function, the passkey lookup that must run before the tenant is known
---   erp_backup   takes the backups; BYPASSRLS, because a dump that obeys the policies is a dump with rows missing
+--   erp_backup   takes the backups; BYPASSRLS, because a dump that obeys the policies is a dump with rows missing, and
+--                REPLICATION for base backups
 --   dbops_audit  runs the audit; statistics and sequence positions, no rows
 do $roles$
 declare
@@ -14,7 +15,7 @@ begin
             ('erp_owner', 'nologin'),
             ('erp_app', 'login'),
             ('erp_passkey', 'nologin bypassrls'),
-            ('erp_backup', 'login bypassrls'),
+            ('erp_backup', 'login bypassrls replication'),
             ('dbops_audit', 'login')
         ) as wanted_roles (role_name, attributes)
         order by role_name

@@ -1,4 +1,4 @@
-"""The base backup of a drill: taken with the tools of the server's own major, verified, and understood.
+"""The base backup of a drill: one that is there, or taken with the tools of the server's own major; then verified.
 
 `pg_basebackup -X fetch -c fast --no-sync`: the backup holds the log it needs, the checkpoint is not spread out, and a
 backup that is thrown away afterwards need not survive a power cut. Rules, in order: the tools and the server of one
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.connection.process import ask, last_lines, run
-from dbops.drill.pitr.wal import parse_lsn
-from dbops.errors import DamageError, PrivilegeError, ProgramFailedError
+from dbops.drill.pitr.wal import is_segment, parse_lsn
+from dbops.errors import DamageError, PrivilegeError, ProgramFailedError, UnavailableError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,6 +31,7 @@ LABEL = "dbops drill"
 _NO_HBA = re.compile(r"no pg_hba.conf entry for replication|pg_hba.conf rejects replication")
 _NO_RIGHT = re.compile(r"permission denied to start WAL sender|must be superuser or replication role")
 _NO_SENDER = re.compile(r"max_wal_senders")
+_SPACES = re.compile(r" +")
 _CONTROL = re.compile(r"(max_\w+) setting:\s+(\d+)")
 # As pg_controldata and as the configuration spell it.
 _LIMITS = {
@@ -92,30 +93,37 @@ class Taker:
         completed.check(hint="raise max_wal_senders and restart the server" if _NO_SENDER.search(said) else None)
 
     def verify(self, directory: Path) -> int:
-        """Verify every file and the log that came with them; return how many files. Raises DamageError."""
+        """Verify every file, and the log where it came with them; return how many files. Raises DamageError."""
+        log = directory / "pg_wal"
+        alone = ["--no-parse-wal"] if not any(is_segment(path.name) for path in log.iterdir()) else []
         completed = run(
             self.tools.program("pg_verifybackup"),
-            [str(directory)],
+            [*alone, str(directory)],
             output=self.output / "pg_verifybackup",
             deadline=self.deadline.left(),
         )
         if completed.exit_code != 0:
             said = last_lines(completed.stderr) or last_lines(completed.stdout)
             raise DamageError(
-                f"pg_verifybackup does not pass the base backup just taken: {said}",
-                hint="look at the disks of the server and of this machine, then take another",
+                f"pg_verifybackup does not pass the base backup: {said}",
+                hint="do not rely on it: take another, and look at the disks of the server and of this machine",
             )
         return len(_manifest(directory)["Files"])
 
-    def understand(self, directory: Path, ended: dt.datetime, now: Mapping[str, str]) -> BaseBackup:
-        """Return what the backup says of itself; `now` are the server's present limits. Raises ProgramFailedError."""
+    def understand(
+        self, directory: Path, ended: dt.datetime, now: Mapping[str, str], system_identifier: str
+    ) -> BaseBackup:
+        """Return what the backup says of itself; `now` are the server's present limits. Raises UnavailableError."""
         ranges = _manifest(directory)["WAL-Ranges"]
         if len(ranges) != 1:
-            raise ProgramFailedError(
-                f"the base backup spans {len(ranges)} timelines: the server was promoted meanwhile"
-            )
+            raise UnavailableError(f"the base backup spans {len(ranges)} timelines: the server was promoted meanwhile")
         (one,) = ranges
-        limits = self._limits(directory)
+        said = ask(self.tools.program("pg_controldata"), str(directory))
+        if f"Database system identifier: {system_identifier}" not in _SPACES.sub(" ", said):
+            raise UnavailableError(
+                f"the base backup {directory} is of another cluster", hint="name one of the cluster that is drilled"
+            )
+        limits = _limits(said)
         return BaseBackup(
             directory=directory,
             start=parse_lsn(one["Start-LSN"]),
@@ -125,12 +133,34 @@ class Taker:
             limits={name: max(value, int(now.get(name, "0"))) for name, value in limits.items()},
         )
 
-    def _limits(self, directory: Path) -> dict[str, int]:
-        said = dict(_CONTROL.findall(ask(self.tools.program("pg_controldata"), str(directory))))
-        missing = sorted(_LIMITS.keys() - said.keys())
-        if missing:
-            raise ProgramFailedError(f"pg_controldata does not say {', '.join(missing)}")
-        return {setting: int(said[name]) for name, setting in _LIMITS.items()}
+
+def refuse_unfit(directory: Path, major: int) -> None:
+    """Refuse what is no plain base backup of this major without tablespaces. Raises UnavailableError."""
+    hint = "name a directory that pg_basebackup --format=plain has made, with its backup_manifest"
+    try:
+        version = (directory / "PG_VERSION").read_text(encoding="ascii").strip()
+        (directory / "backup_manifest").stat()
+        links = list((directory / "pg_tblspc").iterdir())
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{directory} is no base backup that can be drilled: {error}", hint=hint) from error
+    if version != str(major):
+        raise UnavailableError(
+            f"{directory} is a base backup of PostgreSQL {version}, the server is {major}", hint=hint
+        )
+    if links:
+        raise UnavailableError(
+            f"{directory} has {len(links)} tablespaces, whose links a copy would share with it; this drill does not go"
+            " there",
+            hint="drill its dumps instead: dbops drill --depth restore",
+        )
+
+
+def _limits(control: str) -> dict[str, int]:
+    said = dict(_CONTROL.findall(control))
+    missing = sorted(_LIMITS.keys() - said.keys())
+    if missing:
+        raise ProgramFailedError(f"pg_controldata does not say {', '.join(missing)}")
+    return {setting: int(said[name]) for name, setting in _LIMITS.items()}
 
 
 def _hba_line(target: Target, role: str) -> str:

@@ -59,7 +59,7 @@ def drill_pitr(
     deadline = Deadline.after(options.deadline)
     dumps = [*of_dumps(history, run.clock.now()), *(one for one in options.copies or () if one.kind is Kind.DUMPS)]
     try:
-        with place() as where, open_source(target, deadline.left()) as source:
+        with place() as where, open_source(target, deadline.left(), takes_base=options.base_backup is None) as source:
             run.target = source.info
             scene = Scene(
                 run=run,
@@ -125,7 +125,8 @@ def _say(scene: Scene) -> None:
             " dbops), and a segment is finished early where the role may; no table is written"
         )
     else:
-        run.note("nothing is written to the server: no canaries; its base backup makes a checkpoint, as every one does")
+        made = "" if scene.options.base_backup else "; its base backup makes a checkpoint, as every one does"
+        run.note(f"nothing is written to the server: no canaries{made}")
         run.not_tested("recovery to a time: that takes commits that are known, which --canary sends")
     run.not_tested("opening the recovered copy for writes: it is read while it is paused, and never promoted")
 

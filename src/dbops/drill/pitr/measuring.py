@@ -62,7 +62,7 @@ def measure(scene: Scene, outcome: Outcome, others: Sequence[SurvivingCopy]) -> 
                 archive_timeout=dt.timedelta(seconds=source.facts.archive_timeout_seconds),
                 took=outcome.waited.took if outcome.waited.ending is Ending.ARCHIVED else None,
                 broken=_broken(scene, outcome),
-                base_backups=base_backups_in(outcome.log.listing),
+                base_backups=max(base_backups_in(outcome.log.listing), 1 if options.base_backup else 0),
                 unarchived=unarchived[0] if unarchived else None,
             )
         )

@@ -1,4 +1,4 @@
-"""The part of a drill that the source sees: a base backup, canaries where they are asked for, and a wait.
+"""The part of a drill that the source sees: a base backup unless one is named, canaries where asked for, and a wait.
 
 With canaries: A is committed after the backup's end, then the moment T is read from the server's clock, then B is
 committed, then the segment is finished so that the archiver takes it. Without: nothing is written, and what is waited
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from dbops.connection.session import read_only
 from dbops.drill.pitr import answers
-from dbops.drill.pitr.base import LABEL, Taker
+from dbops.drill.pitr.base import LABEL, Taker, refuse_unfit
 from dbops.drill.pitr.rows import finished_in, read_then, why_not
 from dbops.drill.pitr.waiting import Ending, await_archived
-from dbops.errors import DamageError, PrivilegeError
+from dbops.errors import PrivilegeError, UnavailableError
 from dbops.model import Scope
 
 if TYPE_CHECKING:
@@ -44,18 +44,31 @@ class Sent:
 
 
 def take_base(scene: Scene) -> BaseBackup:
-    """Take a base backup and verify it. Raises DamageError, PrivilegeError with what to paste."""
+    """Take the base backup that is named, else make one, and verify it.
+
+    Raises DamageError for one that does not verify, UnavailableError for one that does not fit, PrivilegeError.
+    """
+    source = scene.source
     taker = Taker(scene.programs.tools, scene.where.output, scene.deadline)
-    with scene.run.step("base backup"), scene.shown("base backup"):
-        taker.take(scene.target, scene.where.base, f"{LABEL} {scene.run.run_id}")
-        ended = scene.source.moment().at
-    with scene.watch.phase("verify base backup") as step:
-        files = taker.verify(scene.where.base)
+    directory = scene.options.base_backup or scene.where.base
+    if scene.options.base_backup:
+        refuse_unfit(directory, source.major)
+        scene.run.note(f"the base backup is the one in {directory}")
+    else:
+        with scene.run.step("base backup"), scene.shown("base backup"):
+            taker.take(scene.target, directory, f"{LABEL} {scene.run.run_id}")
+    ended = source.moment().at  # whenever it was complete, it is now
+    with scene.watch.phase("verify base backup") as step, scene.shown("verify base backup"):
+        files = taker.verify(directory)
         step.output = f"{files} files"
-    scene.add(answers.passed("base-backup", "pg_verifybackup, its log included", Scope(checked=files, total=files)))
-    base = taker.understand(scene.where.base, ended, scene.source.facts.limits)
-    if base.timeline != scene.source.segments.timeline:
-        raise DamageError(f"the base backup is of timeline {base.timeline}: the server was promoted meanwhile")
+    scene.add(answers.passed("base-backup", "pg_verifybackup", Scope(checked=files, total=files)))
+    base = taker.understand(directory, ended, source.facts.limits, source.info.system_identifier or "")
+    if base.timeline != source.segments.timeline:
+        raise UnavailableError(
+            f"the base backup is of timeline {base.timeline}, the server of {source.segments.timeline}: it was promoted"
+            " in between",
+            hint="take a new base backup after every promotion",
+        )
     return base
 
 
@@ -98,8 +111,8 @@ def await_archive(scene: Scene, base: BaseBackup, sent: Sent | None) -> Waited:
     seconds = scene.options.archive_wait
     with scene.run.step("archive") as step, scene.shown("wait for the archiver"):
         segment = segments.name(segments.before(sent.after.end.lsn if sent else base.end))
-        if sent and source.facts.may_switch:
-            segment = max(segment, source.switch())
+        if sent and source.switching:
+            segment = max(segment, source.switch(source.switching))
         elif sent:
             seconds += _without_switch(scene)
         waited = await_archived(source, scene.archive, segment, seconds, scene.deadline)
@@ -126,7 +139,7 @@ def _without_switch(scene: Scene) -> float:
     if not facts.archive_timeout_seconds:
         raise PrivilegeError(
             f"the role {user} may not finish a segment, and archive_timeout is 0, so nothing else does",
-            hint=f'in the database connected to: grant execute on function pg_switch_wal() to "{user}"',
+            hint=f'as a superuser, in the database postgres: grant execute on function pg_switch_wal() to "{user}"',
         )
     scene.run.note("waited for archive_timeout: the role may not execute pg_switch_wal()")
     return float(facts.archive_timeout_seconds)

@@ -24,7 +24,7 @@ from psycopg.rows import class_row
 from dbops.connection.session import read_only
 from dbops.drill.pitr.snapshots import Finished
 from dbops.drill.pitr.wal import Segments, is_segment, parse_lsn
-from dbops.errors import PrivilegeError, UnavailableError
+from dbops.errors import DbopsError, PrivilegeError, UnavailableError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -93,12 +93,13 @@ class Canary:
 
 @dataclass(slots=True)
 class Source:
-    """The server, in a session that asks one thing at a time."""
+    """The server, in a session that asks one thing at a time; `switching` is where the role may finish a segment."""
 
     session: Session
     info: TargetInfo
     facts: SourceFacts
     canaries: int = 0
+    switching: Target | None = None
 
     @property
     def segments(self) -> Segments:
@@ -140,9 +141,10 @@ class Source:
         self.canaries += 1
         return Canary(name, int(xid), self.moment())
 
-    def switch(self) -> str:
-        """Finish the current segment and return its name. Raises PrivilegeError."""
-        return str(self._alone(_text("switch"))[0][0])
+    def switch(self, where: Target) -> str:
+        """Finish the current segment, in the database where this role may, and return its name."""
+        with read_only(where) as session:
+            return str(session.fetch_all(_text("switch"))[0][0])
 
     def _alone(self, query: str | sql.Composed) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own, and commit it."""
@@ -164,16 +166,36 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(target: Target, deadline: float | None) -> Iterator[Source]:
-    """Connect to the server that is drilled. Raises UnavailableError where it cannot be drilled to a moment."""
+def open_source(target: Target, deadline: float | None, *, takes_base: bool) -> Iterator[Source]:
+    """Connect to the server that is drilled. Raises UnavailableError where it cannot be drilled to a moment.
+
+    `takes_base`: a base backup is to be taken from it.
+    """
     with read_only(target, idle_timeout=None, deadline=deadline) as session:
         info = session.info()
         with session.connection.cursor(row_factory=class_row(SourceFacts)) as cursor:
             facts = cursor.execute(_text("source").encode()).fetchall()[0]
         _refuse(facts, info)
+        if takes_base:
+            _refuse_base(facts, info)
         # From here on every statement has a transaction of its own.
         session.connection.execute("rollback")
-        yield Source(session, info, facts)
+        yield Source(session, info, facts, switching=_where_to_switch(target, facts))
+
+
+def _where_to_switch(target: Target, facts: SourceFacts) -> Target | None:
+    """Return where the role may execute pg_switch_wal(): a right on that function is kept per database.
+
+    It may have it in `postgres` alone, and better so: a dump of a database carries rights on system functions with it,
+    and whoever restores that dump without superuser fails at them.
+    """
+    if facts.may_switch:
+        return target
+    maintenance = target.with_database("postgres")
+    with contextlib.suppress(DbopsError), read_only(maintenance) as session:
+        if session.fetch_all("select pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'execute')")[0][0]:
+            return maintenance
+    return None
 
 
 def _refuse(facts: SourceFacts, info: TargetInfo) -> None:
@@ -192,6 +214,9 @@ def _refuse(facts: SourceFacts, info: TargetInfo) -> None:
             "the server does not tell which cluster and timeline it is, so its WAL cannot be told from others'",
             hint=f'grant execute on function pg_control_system(), pg_control_checkpoint() to "{info.user}"',
         )
+
+
+def _refuse_base(facts: SourceFacts, info: TargetInfo) -> None:
     if not facts.may_replicate:
         raise PrivilegeError(
             f"the role {info.user} may not take a base backup: it lacks the REPLICATION attribute",
