@@ -34,7 +34,7 @@ docs: $(READY)  ## regenerate docs/cli.md, docs/checks/ and docs/schema/
 	$(BIN)/python scripts/gen_docs.py
 
 bench: $(READY)  ## benchmarks print ratios, measured side by side in one run
-	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
+	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench tests/tenancy
 
 bench-audit: $(READY)  ## the audit alone; SIZES=1000,10000,50000 ROUNDS=5 PEER_SQL=other.sql
 	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_audit_cost.py
