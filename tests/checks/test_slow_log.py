@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -327,5 +328,6 @@ def test_what_a_real_server_logs_is_read_and_audited(logging_server: ScratchServ
         audit(target, Policy(select=("slow-query",)), run, slow_log=[*by_suffix.values()][:1])
     [check] = run.report.checks
     assert len(check.findings) == 2
-    assert all("50% of the time in the slow log, 3 executions of" in finding.detail for finding in check.findings)
+    shares = [re.search(r"(\d+)% of the time in the slow log, 3 executions of", one.detail) for one in check.findings]
+    assert 99 <= sum(int(share[1]) for share in shares if share) <= 101  # each slept as long as the other
     assert any(note.startswith("slow log: ") for note in run.report.notes)
