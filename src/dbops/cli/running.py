@@ -85,6 +85,7 @@ def recorded(
 
     It is signed with the user's key, where there is one, unless the caller brings a `signer`.
     """
+    from dbops.cli.pinging import watched
     from dbops.evidence.keys import find_signer
     from dbops.evidence.run import Run
     from dbops.evidence.signals import time_limit
@@ -92,6 +93,7 @@ def recorded(
 
     seconds = time_limit_of(options)
     with (
+        watched(settings, command) as watching,
         Run.start(
             command,
             settings.log_dir,
@@ -105,4 +107,5 @@ def recorded(
         showing(sys.stderr, quiet=options.quiet, color=not options.no_color) as progress,
         time_limit(seconds),
     ):
+        watching.append(run)
         yield run, progress

@@ -34,7 +34,11 @@ FLAGS: Mapping[str, str] = {
     "key": "evidence.key",
     "trust": "evidence.trust",
 }
-_VARIABLES: Mapping[str, str] = {"DBOPS_LOG_DIR": "evidence.log_dir", "DBOPS_EVIDENCE_KEY_FILE": "evidence.key"}
+_VARIABLES: Mapping[str, str] = {
+    "DBOPS_LOG_DIR": "evidence.log_dir",
+    "DBOPS_EVIDENCE_KEY_FILE": "evidence.key",
+    "DBOPS_PING_URL": "evidence.ping",
+}
 _PATHS = frozenset(
     {
         "evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from dbops.secrets import remember
 from dbops.settings.declared import WaiverEntry
 from dbops.settings.duration import Duration, PositiveDuration
 from dbops.settings.table import Name, Names, Table
@@ -93,12 +95,23 @@ class DrillTable(Table):
     probe: tuple[Probe, ...] = ()
 
 
+def _ping_url(url: SecretStr) -> SecretStr:
+    """Return a URL to ping; whoever knows it can report in our name, so it is hidden like a password."""
+    text = url.get_secret_value()
+    remember(text)
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable() or " " in text:
+        raise ValueError("must be a URL that begins with https:// or http:// and names a host")
+    return url
+
+
 class EvidenceTable(Table):
-    """`[evidence]`: the signing key, whose signatures count, and where runs are kept."""
+    """`[evidence]`: the signing key, whose signatures count, where runs are kept, and who is told of each suite."""
 
     key: Path | None = None
     trust: Paths = ()
     log_dir: Path = Path("logs")
+    ping: Annotated[SecretStr, AfterValidator(_ping_url)] | None = None
 
 
 class Exemption(Table):
