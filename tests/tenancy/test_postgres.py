@@ -263,3 +263,44 @@ def test_an_exempt_request_is_bound_to_nobody(app: Flask, pool: ConnectionPool[A
                 return [before, seen(connection)]
 
     assert app.test_client().get("/free", headers={"X-User": "one", "X-Org-Id": "1"}).json == [None, [2]]
+
+
+def warned_of(target: Target, helper: str) -> psycopg.Connection[Any]:
+    """Connect as a role that obeys policies to a table whose policy asks `helper` for the tenant."""
+    with psycopg.connect(target.conninfo(), autocommit=True) as connection:
+        connection.execute(
+            "create table public.notes (org_id bigint, note text);"
+            "insert into public.notes select 1 + i % 2, 'note ' || i from generate_series(1, 10) i;"
+            f"create function public.tenant() returns bigint language sql {helper}"
+            " as $$ select nullif(current_setting('app.org_id', true), '')::bigint $$;"
+            "alter table public.notes enable row level security;"
+            "create policy own on public.notes using (org_id = public.tenant());"
+            "grant select on public.notes to erp_app".encode()
+        )
+    return psycopg.connect(target.conninfo(), user="erp_app")
+
+
+@pytest.mark.parametrize(("helper", "found"), [("stable", {2}), ("immutable", {1})])
+def test_an_immutable_helper_returns_the_other_tenants_rows_once_a_statement_is_prepared(
+    tenants: Target, database: Target, helper: str, found: set[int]
+) -> None:
+    """What the docs warn of: psycopg prepares a statement it has run five times, PostgreSQL keeps its plan later."""
+    with warned_of(database, helper) as connection:
+        for _ in range(20):
+            with tenant_context(1), tenant_transaction(connection):
+                assert connection.execute("select org_id from public.notes where note <> %s", ("",)).fetchall()
+        with tenant_context(2), tenant_transaction(connection):
+            rows = connection.execute("select org_id from public.notes where note <> %s", ("",)).fetchall()
+    assert found == {org_id for (org_id,) in rows}
+
+
+def test_a_setting_does_not_survive_sql_injection(tenants: Target) -> None:
+    """What the docs warn of: whoever runs SQL of their own names the tenant themselves."""
+    injected = "x' union select set_config('app.org_id', '2', true) --"
+    with (
+        psycopg.connect(tenants.conninfo(), user="erp_app") as connection,
+        tenant_context(1),
+        tenant_transaction(connection),
+    ):
+        connection.execute(f"select name from public.customers where name = '{injected}'".encode())
+        assert seen(connection) == [2]
