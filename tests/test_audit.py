@@ -48,7 +48,7 @@ def audited(tmp_path: Path) -> Callable[..., Report]:
 
 @pytest.fixture
 def erp_policy(tmp_path: Path) -> Policy:
-    (tmp_path / "dbops.toml").write_text('[audit]\npacks = ["erp"]\n[tenancy]\ncolumns = ["org_id"]\n')
+    (tmp_path / "dbops.toml").write_text('[audit]\npacks = ["erp"]\n[tenancy]\napp_roles = ["erp_app"]\n')
     return replace(Policy.from_settings(load_settings({}, cwd=tmp_path, environ={})), ignore=OF_THE_SERVER)
 
 
