@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,9 +60,8 @@ class Probed:
         return {one.probe for one in self.verdict(name).those(Outcome.LEAK)}
 
 
-@pytest.fixture
-def restorer(server: ScratchServer) -> str:
-    """A restorer like a drill's: no superuser, BYPASSRLS, a member of the owner and of the application."""
+def make_roles(server: ScratchServer) -> None:
+    """Make a restorer like a drill's: no superuser, BYPASSRLS, a member of the owner and of the application."""
     with scratch(server, "postgres") as connection:
         known = {name for (name,) in connection.execute("select rolname::text from pg_roles").fetchall()}
         for name, attributes in ((OWNER, "nologin"), (APP, "nologin"), (RESTORER, "login bypassrls")):
@@ -68,58 +69,57 @@ def restorer(server: ScratchServer) -> str:
                 connection.execute(sql.SQL(f"create role {{}} {attributes}").format(sql.Identifier(name)))
         connection.execute(f"grant {OWNER}, {APP} to {RESTORER}".encode())
         connection.execute(f"grant set on parameter session_replication_role to {RESTORER}".encode())
-    return RESTORER
 
 
-@pytest.fixture
-def planted(database: Target, server: ScratchServer, restorer: str) -> Callable[..., Target]:
-    """Make a database with what is given, by a superuser."""
-
-    def plant(*statements: str) -> Target:
-        with scratch(server, database.database) as connection:
-            connection.execute(f"grant all on schema public to {OWNER}; grant usage on schema public to {APP}".encode())
-            for statement in statements:
-                connection.execute(statement.encode())
-        return database
-
-    return plant
+def plant(server: ScratchServer, target: Target, *statements: str) -> Target:
+    """Run statements as superuser."""
+    with scratch(server, target.database) as connection:
+        connection.execute(f"grant all on schema public to {OWNER}; grant usage on schema public to {APP}".encode())
+        for statement in statements:
+            connection.execute(statement.encode())
+    return target
 
 
-@pytest.fixture
-def marked(server: ScratchServer) -> Iterator[Callable[[Target], Token]]:
-    """Write a token into a database, taken away after the test: its role belongs to the whole cluster."""
-    written: list[tuple[Target, Token]] = []
-
-    def mark(target: Target) -> Token:
-        token = Token()
-        with scratch(server, target.database) as connection:
-            token.write(connection, RESTORER)
-        written.append((target, token))
-        return token
-
-    yield mark
-    for target, token in written:
+@contextlib.contextmanager
+def marked(server: ScratchServer, target: Target) -> Iterator[Token]:
+    """Write a token into a database, gone after the block: its role belongs to the whole cluster."""
+    token = Token()
+    with scratch(server, target.database) as connection:
+        token.write(connection, RESTORER)
+    try:
+        yield token
+    finally:
         with scratch(server, target.database) as connection:
             token.remove(connection)
 
 
-@pytest.fixture
-def probe(server: ScratchServer, restorer: str, marked: Callable[[Target], Token]) -> Callable[..., Probed]:
-    """Probe a database as one app role."""
-
-    def make(
-        target: Target,
-        options: IsolationOptions = OPTIONS,
-        *,
-        role: str = APP,
-        presets: Mapping[str, str] | None = None,
-    ) -> Probed:
-        token, proof = marked(target), Proof(HOW)
-        with scratch(server, target.database, user=restorer) as connection:
+def probe_in(
+    server: ScratchServer,
+    target: Target,
+    options: IsolationOptions = OPTIONS,
+    *,
+    role: str = APP,
+    presets: Mapping[str, str] | None = None,
+) -> Probed:
+    """Probe a database as one app role, after the self-check."""
+    proof = Proof(HOW)
+    with marked(server, target) as token:
+        with scratch(server, target.database, user=RESTORER) as connection:
             assert check_detector(connection, token, options) is None
         actor = Actor(role, options.setting, None, presets or {})
-        with scratch(server, target.database, user=restorer) as connection:
+        with scratch(server, target.database, user=RESTORER) as connection:
             probe_role(connection, token, options, actor, proof, deadline=Deadline.after(120))
-        return Probed(proof)
+    return Probed(proof)
 
-    return make
+
+@pytest.fixture
+def planted(database: Target, server: ScratchServer) -> Callable[..., Target]:
+    """Make a database with what is given."""
+    make_roles(server)
+    return partial(plant, server, database)
+
+
+@pytest.fixture
+def probe(server: ScratchServer) -> Callable[..., Probed]:
+    """Probe a database of the session's server."""
+    return partial(probe_in, server)

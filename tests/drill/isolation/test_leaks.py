@@ -9,7 +9,7 @@ import pytest
 from dbops.drill.isolation.options import IsolationOptions
 from dbops.drill.isolation.verdicts import Outcome
 
-from .conftest import APP, DOCS, HEALTHY, OPTIONS, OWNER, TENANT
+from .conftest import APP, DOCS, HEALTHY, OPTIONS, OWNER, RESTORER, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +65,12 @@ def test_an_owner_whom_nobody_forces_leaks_everything(planted: Plant, probe: Pro
     assert found.leaks() >= {"row security active"} | READS | WRITES
 
 
-def test_a_role_that_bypasses_row_level_security_leaks(planted: Plant, probe: Probe, restorer: str) -> None:
+def test_a_role_that_bypasses_row_level_security_leaks(planted: Plant, probe: Probe) -> None:
     target = planted(
         DOCS,
         HEALTHY,
         "drop role if exists iso_bypass; create role iso_bypass nologin bypassrls in role iso_app",
-        f"grant iso_bypass to {restorer}",
+        f"grant iso_bypass to {RESTORER}",
     )
     found = probe(target, role="iso_bypass")
     planted("drop role iso_bypass")

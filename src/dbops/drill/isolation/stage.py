@@ -36,11 +36,15 @@ _BACK = sql.SQL("rollback to savepoint dbops_probe; release savepoint dbops_prob
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a statement came to: the rows it affected or the values it returned, or the SQLSTATE it was refused with."""
+    """What a statement came to: the rows it affected or the values it returned, or the SQLSTATE it was refused with.
+
+    `constraint`: it was a constraint of a table that refused it, not one of a domain that a policy casts to.
+    """
 
     rows: int = 0
     values: tuple[Any, ...] = ()
     sqlstate: str | None = None
+    constraint: bool = False
 
     @property
     def refused(self) -> bool:
@@ -131,7 +135,8 @@ class Stage:
         except psycopg.Error as error:
             if self.connection.broken or error.sqlstate is None:
                 raise
-            return Answer(sqlstate=error.sqlstate)
+            of_table = error.sqlstate.startswith("23") and error.diag.table_name is not None
+            return Answer(sqlstate=error.sqlstate, constraint=of_table)
         values = cursor.fetchone() if cursor.description else None
         return Answer(max(cursor.rowcount, 0), values or ())
 

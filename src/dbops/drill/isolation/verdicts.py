@@ -112,7 +112,7 @@ def of_foreign_write(answer: Answer, *, of_partition: bool = False) -> Outcome:
     state = answer.sqlstate or ""
     if state == _REFUSED_BY_POLICY or (of_partition and state == _CHECK_VIOLATION):
         return Outcome.PASS
-    return Outcome.LEAK if state.startswith("23") else Outcome.INCONCLUSIVE
+    return Outcome.LEAK if answer.constraint else Outcome.INCONCLUSIVE
 
 
 def of_write_for_nobody(answer: Answer) -> Outcome:
@@ -120,12 +120,12 @@ def of_write_for_nobody(answer: Answer) -> Outcome:
     if answer.untold:
         return Outcome.INCONCLUSIVE
     if answer.refused:
-        return Outcome.LEAK if (answer.sqlstate or "").startswith("23") else Outcome.PASS
+        return Outcome.LEAK if answer.constraint else Outcome.PASS
     return Outcome.LEAK if answer.rows else Outcome.PASS
 
 
 def of_own_write(answer: Answer) -> Outcome:
     """Judge a write that row-level security must let through, whatever constraints say of it afterwards."""
-    if not answer.refused or (answer.sqlstate or "").startswith("23"):
+    if not answer.refused or answer.constraint:
         return Outcome.PASS
     return Outcome.BROKEN if answer.sqlstate == _REFUSED_BY_POLICY else Outcome.INCONCLUSIVE
