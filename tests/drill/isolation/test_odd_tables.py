@@ -144,10 +144,29 @@ def test_a_trigger_that_rewrites_the_tenant_neither_hides_a_leak_nor_makes_one_u
     assert {"insert foreign", "move out", "steal", "blind update"} <= probe(target).leaks()
 
 
-def test_an_empty_table_is_inconclusive_and_what_may_be_written_to_it_is_tried_all_the_same(
+def test_an_empty_table_gets_rows_of_the_plainest_values_for_as_long_as_it_is_probed(
+    planted: Plant, probe: Probe, run_sql: Callable[..., list[tuple[object, ...]]]
+) -> None:
+    columns = """
+        org_id bigint not null, id serial, day date not null, kind public.kind not null, ok boolean not null,
+        data jsonb not null, code uuid not null unique, tags text[] not null, state text not null default 'new'
+        check (state in ('new', 'old')), span interval not null, host inet not null, period int4range not null
+    """
+    kind = f"set role {OWNER}; create type public.kind as enum ('a', 'b'); reset role"
+    target = planted(kind, _table(columns, "select"), HEALTHY)
+    found = probe(target)
+    assert Outcome.PASS is found.verdict().outcome
+    assert {1} == {one.rows for one in found.verdict().observations if one.control and one.rows is not None}
+    planted("drop policy own on public.docs", OPEN)
+    assert {"read foreign", "steal", "blind delete"} <= probe(target).leaks()
+    assert [(0, False)] == run_sql(target, "select (select count(*) from docs), is_called from docs_id_seq")
+
+
+def test_an_empty_table_that_takes_no_such_row_is_inconclusive_and_its_writes_are_tried_all_the_same(
     planted: Plant, probe: Probe
 ) -> None:
-    target = planted(DOCS, HEALTHY, "delete from public.docs")
+    picky = "alter table public.docs alter note set not null, add check (note like 'n%')"
+    target = planted(DOCS, HEALTHY, "delete from public.docs", picky)
     found = probe(target)
     assert {"public.docs": Outcome.INCONCLUSIVE} == found.outcomes()
     planted("drop policy own on public.docs", OPEN)

@@ -1,8 +1,8 @@
 """Whose rows a table holds: the two tenants with the fewest, so that probing costs little, and a tenant that is none.
 
 A table with rows of one tenant gets a copy of one of them for another, inside the transaction that is rolled back; so
-does a table whose rows may be nobody's. Where that cannot be done, it is said with the SQLSTATE. An empty table stays
-empty. What this does not do: probe.
+does a table whose rows may be nobody's. A table without rows gets one with the plainest values that its types have.
+Where that cannot be done, it is said with the SQLSTATE. What this does not do: probe.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ _FEW = 2
 # Large numbers that nobody has, and that every integer type of the kind can hold.
 _UNKNOWN_NUMBERS = {"int2": 32749}
 _UNKNOWN_NUMBER = 2147483629
+# By the name of a type, else by its category.
+_PLAIN = {
+    "json": "{}", "jsonb": "{}", "bytea": "", "date": "2000-01-01", "time": "00:00", "timetz": "00:00+00",
+    "A": "{}", "B": "true", "D": "2000-01-01 00:00:00+00", "I": "127.0.0.1", "N": "1", "R": "empty", "S": "a",
+    "T": "1 day",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -74,23 +80,33 @@ def read_population(stage: Stage, table: TenantTable) -> Population:
 def seed(stage: Stage, table: TenantTable, found: Population, others: Sequence[str]) -> None:
     """Make the rows that are missing, for as long as the stage stands; `others` are tenants of other tables."""
     if not found.tenants:
-        # What may be written can be tried all the same, as tenants of other tables.
-        found.why = "it has no rows of any tenant"
-        found.tenants = _strangers(table, found, others)[:_FEW]
-        found.counts = dict.fromkeys(found.tenants, 0)
-        return
+        first = _strangers(table, found, others)[0]
+        if sqlstate := _make_row(stage, table, first):
+            # What may be written can be tried all the same, as tenants of other tables.
+            found.why = f"it has no rows of any tenant, and none could be made up (SQLSTATE {sqlstate})"
+            found.tenants = _strangers(table, found, others)[:_FEW]
+            found.counts = dict.fromkeys(found.tenants, 0)
+            return
+        _take_in(stage, table, found, first)
     first = found.tenants[0]
     if len(found.tenants) < _FEW:
         second = _strangers(table, found, others)[0]
         if sqlstate := _copy_row(stage, table, found.samples[first], second):
             found.why = f"only one tenant has rows, and a row of another could not be made (SQLSTATE {sqlstate})"
+            found.tenants.append(second)
+            found.counts[second] = 0
         else:
-            found.samples[second] = _sample(stage, table, second)
-            found.seeded.append(second)
-        found.counts[second] = 0 if found.why else 1
-        found.tenants.append(second)
+            _take_in(stage, table, found, second)
     if not found.nobody and table.tenant_column.nullable:
         found.nobody = 0 if _copy_row(stage, table, found.samples[first], None) else 1
+
+
+def _take_in(stage: Stage, table: TenantTable, found: Population, tenant: str) -> None:
+    """Note a tenant whose one row was just made."""
+    found.tenants.append(tenant)
+    found.counts[tenant] = 1
+    found.samples[tenant] = _sample(stage, table, tenant)
+    found.seeded.append(tenant)
 
 
 def _strangers(table: TenantTable, found: Population, others: Sequence[str]) -> list[str]:
@@ -129,6 +145,25 @@ def _copy_row(stage: Stage, table: TenantTable, sample: Sample, tenant: str | No
             if changed:
                 values |= changed
     return stage.try_to(statements.insert(table, columns, values)).sqlstate
+
+
+def _make_row(stage: Stage, table: TenantTable, tenant: str) -> str | None:
+    """Make a row up; return the SQLSTATE where that is refused."""
+    values = {one.name: _plain(one) for one in table.writable}
+    values[table.tenant] = statements.value_of(table.tenant_column, tenant)
+    return stage.try_to(statements.insert(table, table.writable, values)).sqlstate
+
+
+def _plain(column: Column) -> sql.Composable:
+    """Return null, a default that moves no sequence, or the plainest value of a column's type."""
+    if column.nullable:
+        return sql.SQL("null")
+    if column.default and not column.counted and not column.identity:
+        return sql.SQL("default")
+    if column.category == "E":
+        return sql.SQL("(pg_catalog.enum_range(null::{}))[1]").format(sql.SQL(column.type))
+    text = str(uuid.uuid4()) if column.base == "uuid" else _PLAIN.get(column.base) or _PLAIN.get(column.category)
+    return statements.value_of(column, text)
 
 
 def _fresh(table: TenantTable, name: str) -> dict[str, sql.Composable] | None:

@@ -31,7 +31,10 @@ def read_sql(name: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column; `type` is spelled for an empty search_path, `base` names what a domain is made of."""
+    """A column; `type` is spelled for an empty search_path, `base` names what a domain is made of.
+
+    `counted`: its default moves a sequence.
+    """
 
     name: str
     type: str
@@ -42,6 +45,7 @@ class Column:
     identity: str
     generated: bool
     default: bool
+    counted: bool = False
 
     @property
     def surrogate(self) -> bool:

@@ -1,6 +1,6 @@
 -- Every table with a tenant column, partitions too: reached by its own name, only a partition's own policies count.
 -- `tenant` is the first of the configured columns that the table has. Types are spelled for an empty search_path.
--- `keys`: unique indexes over whole rows and plain columns, as lists of columns. `armed`: triggers that fire even where
+-- `counted`: a default that moves a sequence. `keys`: unique indexes over whole rows and plain columns, as lists of columns. `armed`: triggers that fire even where
 -- session_replication_role is replica.
 with tenant_columns as materialized (
     select distinct on (a.attrelid) a.attrelid as relid, a.attname::text as name
@@ -26,7 +26,15 @@ select
                 'nullable', not a.attnotnull,
                 'identity', a.attidentity::text,
                 'generated', a.attgenerated <> '',
-                'default', a.atthasdef
+                'default', a.atthasdef,
+                'counted', exists (
+                    select from pg_catalog.pg_attrdef as f
+                    join pg_catalog.pg_depend as d
+                        on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = f.oid
+                        and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    join pg_catalog.pg_class as q on q.oid = d.refobjid and q.relkind = 'S'
+                    where f.adrelid = a.attrelid and f.adnum = a.attnum
+                )
             )
             order by a.attnum
         )
