@@ -213,7 +213,10 @@ class Tool(Document):
 
 
 class TargetInfo(Document):
-    """The database that was looked at; holds no secret."""
+    """The database that was looked at; holds no secret.
+
+    Kind "backup": what a backup says of its source; nobody connected, so there is no host.
+    """
 
     kind: str = "postgresql"
     host: str
@@ -224,6 +227,13 @@ class TargetInfo(Document):
     system_identifier: str | None = None
     timeline: int | None = None
     tls: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is, in one line."""
+        if self.kind == "backup":
+            return f"{self.database}, by its backup"
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
 class Problem(Document):

@@ -75,7 +75,7 @@ def command_named(words: Sequence[str]) -> str:
 command(app, "demo", demo.DemoOptions)(demo.demo)
 command(app, "audit", audit.AuditOptions)(audit.audit)
 app.add_typer(backup.app, name="backup")
-command(app, "drill", drill.DrillOptions)(drill.drill)
+app.add_typer(drill.app, name="drill")
 command(app, "suite", suite.SuiteOptions)(suite.suite)
 app.add_typer(evidence.app, name="evidence")
 command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)

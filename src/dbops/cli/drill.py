@@ -1,4 +1,4 @@
-"""`dbops drill`: whether it comes back, whole and in time."""
+"""`dbops drill`: whether it comes back, whole and in time; `clean` removes what killed drills have left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from dbops.cli.options import BackupDirOptions, ClientOptions, Outcome, ServerOptions, TargetOptions
+from dbops.cli.choice import ChoiceOptions
+from dbops.cli.options import (
+    BackupDirOptions,
+    ClientOptions,
+    Outcome,
+    OutputOptions,
+    ServerOptions,
+    TargetOptions,
+    command,
+    group_command,
+)
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 class Depth(enum.StrEnum):
@@ -21,7 +33,7 @@ class Depth(enum.StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrillOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions):
+class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions):
     """How deep, and with what."""
 
     depth: Annotated[
@@ -43,23 +55,65 @@ class DrillOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
     ] = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class DrillOptions(ChoiceOptions, DepthOptions):
+    """Of which backup, and how deep."""
+
+    def check(self) -> None:
+        """Raise UsageError for options that do not go together."""
+        super().check()
+        self.check_choice()
+
+
+@group_command(app, DrillOptions)
 def drill(options: DrillOptions) -> Outcome:
     """Restore into a throw-away server, compare, and time it.
 
     Depth schema: the schema is dumped, rebuilt and compared; reads no rows. Depth restore: the newest backup of this
     database is restored with its data, every row count compared with those of the backup, every phase timed. Depth
     pitr: a base backup is taken and brought back, with the archived WAL, to a moment and to the last archived commit;
-    holes in the archive are found, and what would be lost is measured.
+    holes in the archive are found, and what would be lost is measured. With --artifact any archive of pg_dump is
+    restored, with --id a backup of dbops, where no database is at hand.
     """
+    from dbops.cli.choice import drill_chosen
     from dbops.cli.operations import drill_into, drill_options
-    from dbops.cli.running import recorded, settings_of, time_limit_of
+    from dbops.cli.running import recorded, settings_of, target_or_none, time_limit_of
     from dbops.connection.target import target_of
 
     settings = settings_of(options)
-    target = target_of(settings)
+    target = target_or_none(settings) if options.chosen else target_of(settings)
     how = drill_options(
         settings, client_bindir=options.client_bindir, deadline=time_limit_of(options), canary=options.canary
     )
     with recorded(options, settings, "drill", "backup-drill") as (run, progress):
-        drill_into(run, settings, target, how, progress)
+        if options.chosen:
+            drill_chosen(run, settings, target, choice=options, options=how, progress=progress)
+        elif target:
+            drill_into(run, settings, target, how, progress)
     return Outcome(run.report, run.report_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanOptions(OutputOptions):
+    """What may go."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False
+
+
+@command(app, "clean", CleanOptions)
+def clean(options: CleanOptions) -> Outcome:
+    """Remove what runs that were killed have left: throw-away servers, their processes and directories.
+
+    Every drill does this before it starts. What belongs to a run that is going on is never touched.
+    """
+    from dbops.cli.running import report_of
+    from dbops.connection.registry import leftovers, sweep
+
+    found = leftovers()
+    lines = [one.words() for one in found]
+    if not options.dry_run:
+        sweep()
+        left = {one.directory for one in leftovers()}
+        lines = [f"{'could not be removed' if one.directory in left else 'removed'}: {one.words()}" for one in found]
+    report = report_of("drill clean", notes=lines)
+    return Outcome(report, listing=tuple(lines) or ("nothing was left by runs that were killed",))

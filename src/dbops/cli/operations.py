@@ -84,7 +84,7 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     if depth == "schema":
         drill_schema(target, run, options=options, progress=progress)
         return
-    identity, copies = _identify(target, run)
+    identity, copies = identify(target, run)
     options = replace(options, copies=copies)
     store = _store(settings.backup_dir)
     if depth == "pitr":
@@ -103,7 +103,7 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     drill_restore(identity, store, run, options=options, progress=progress)
 
 
-def _identify(target: Target, run: Run) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
+def identify(target: Target, run: Run) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
     """Return which database of which cluster this is (backups are found by that, not by address), and its copies."""
     from dbops.connection.session import read_only
     from dbops.drill.rpo.live import copies_of

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from dbops.cli.drill import DrillOptions
+from dbops.cli.drill import DepthOptions
 from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions
 
 _NO_BACKUP = "making a backup: dbops.toml has no [backup] table, and --backup was not given"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuiteOptions(SuperuserOptions, FailOnOptions, DrillOptions):
+class SuiteOptions(SuperuserOptions, FailOnOptions, DepthOptions):
     """What the backup, the drill and the audit need."""
 
     backup: Annotated[

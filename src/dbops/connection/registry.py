@@ -22,9 +22,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dbops.connection.process import ask
 from dbops.errors import DbopsError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PREFIX = "dbops-"
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
@@ -71,6 +75,46 @@ def sweep() -> list[Path]:
     """End the servers and remove the directories of runs that were killed; return the directories removed."""
     entries = [entry for place in _usable_places() for entry in sorted(place.glob("*.lease"))]
     return [directory for entry in entries if (directory := _reap(entry))]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a killed run has left: a directory, how large it is, and the processes that still work in it."""
+
+    directory: Path
+    bytes: int
+    processes: tuple[int, ...]
+
+    def words(self) -> str:
+        """Return it in one line."""
+        working = f", processes {', '.join(map(str, self.processes))}" if self.processes else ""
+        return f"{self.directory} ({-(-self.bytes // 1024)} KiB{working})"
+
+
+def leftovers() -> list[Leftover]:
+    """Return what `sweep` would remove now; nothing is touched."""
+    entries = [entry for place in _usable_places() for entry in sorted(place.glob("*.lease"))]
+    found = (_orphaned(entry) for entry in entries)
+    return [
+        Leftover(directory, _size(directory), tuple(processes_in(directory)))
+        for directory in found
+        if directory is not None
+    ]
+
+
+def _orphaned(entry: Path) -> Path | None:
+    """Return the directory that an entry without an owner names, None for a living run's."""
+    with _unowned(entry) as directory:
+        return directory if directory is not None and _is_leftover(directory) else None
+
+
+def _size(directory: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(folder, name).lstat().st_blocks * 512
+    return total
 
 
 def end_processes_in(directory: Path) -> None:
@@ -158,16 +202,25 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _reap(entry: Path) -> Path | None:
-    """Return the directory that an entry without an owner named, once it is gone."""
+@contextlib.contextmanager
+def _unowned(entry: Path) -> Iterator[Path | None]:
+    """Hold an entry without an owner and yield the directory it names; None for a living run's, or one that is gone."""
     try:
         descriptor = os.open(entry, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        return None
+        yield None
+        return
     try:
-        if not _lock(descriptor):
+        yield Path(os.fsdecode(os.read(descriptor, 4096))) if _lock(descriptor) else None
+    finally:
+        os.close(descriptor)
+
+
+def _reap(entry: Path) -> Path | None:
+    """Return the directory that an entry without an owner named, once it is gone."""
+    with _unowned(entry) as directory:
+        if directory is None:
             return None
-        directory = Path(os.fsdecode(os.read(descriptor, 4096)))
         removed = _is_leftover(directory)
         if removed:
             end_processes_in(directory)
@@ -175,8 +228,6 @@ def _reap(entry: Path) -> Path | None:
         if not removed or not directory.exists():
             _remove_entry(entry)
         return directory if removed else None
-    finally:
-        os.close(descriptor)
 
 
 def _is_leftover(directory: Path) -> bool:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from dbops.connection.process import Completed
     from dbops.drill.copy import Copy
-    from dbops.drill.rehearsal import Programs, Rehearsal
+    from dbops.drill.programs import Programs
+    from dbops.drill.rehearsal import Rehearsal
     from dbops.model import Finding
 
 NAME = "amcheck"

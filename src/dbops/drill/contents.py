@@ -79,6 +79,11 @@ class Contents:
     header: dict[str, str]
     entries: tuple[Entry, ...]
 
+    @property
+    def parallel(self) -> bool:
+        """Whether several workers can read it at once; a tar file is read from its beginning."""
+        return self.header.get("Format") != "TAR"
+
     def schemas(self) -> list[Entry]:
         """First pass: the schemas."""
         return self._those(lambda one: one.kind == "SCHEMA")

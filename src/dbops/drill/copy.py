@@ -160,7 +160,7 @@ class Copy:
             for one in wanted:
                 version = one.version if one.version in versions[one.name] else None
                 connection.execute(_create_extension(one, version))
-                if version is None:
+                if version is None and one.version:  # an archive alone does not say which it was
                     notes.append(f"extension {one.name} {one.version} is not installed here, another version is")
             return notes
 

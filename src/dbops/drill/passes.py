@@ -99,10 +99,11 @@ class Rebuild:
             with self.watch.run.step("restore/amcheck"):
                 copy.install_amcheck()
         main = contents.main()
+        workers = (f"--jobs={self.options.jobs}",) if contents.parallel else ()
         self._restore("pre-data", main, "--section=pre-data")
         if data:
-            self._restore("data", main, "--section=data", f"--jobs={self.options.jobs}")
-        self._restore("post-data", main, "--section=post-data", f"--jobs={self.options.jobs}")
+            self._restore("data", main, "--section=data", *workers)
+        self._restore("post-data", main, "--section=post-data", *workers)
         with self.watch.phase("restore/rights"):
             copy.take_rights_back()
             self._restore_rights(contents.rights())

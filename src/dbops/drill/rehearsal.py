@@ -1,4 +1,4 @@
-"""What both kinds of drill do: choose programs, rebuild an archive in a copy, read the log, compare the catalog.
+"""What all kinds of drill do: rebuild an archive in a copy, read the log, compare the catalog.
 
 What this does not do: say where the archive comes from (`schema.py`, `restore.py`), or what it shows.
 """
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from dbops.backup.archive import Archiver, warnings_of
 from dbops.backup.inventory import read_inventory
-from dbops.connection.binaries import find_client, find_server, format_version
 from dbops.connection.process import last_lines
 from dbops.drill.compare import check_errors
 from dbops.drill.contents import Contents, parse_listing
@@ -23,7 +22,8 @@ from dbops.drill.copy import open_copy
 from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
 from dbops.drill.restore_differs import compare_catalog
-from dbops.errors import DamageError, EvidenceNotKeptError, ProgramMissingError
+from dbops.drill.room import require_room
+from dbops.errors import DamageError, EvidenceNotKeptError
 from dbops.evidence.judge import check_fails
 from dbops.model import CheckStatus, Severity, Verdict
 
@@ -32,63 +32,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.backup.inventory import Fact
-    from dbops.connection.binaries import Binaries
     from dbops.connection.deadline import Deadline
     from dbops.drill.cast import Cast
     from dbops.drill.copy import Copy
     from dbops.drill.ledger import Ledger
     from dbops.drill.options import DrillOptions
     from dbops.drill.passes import Stopwatch
+    from dbops.drill.programs import Programs
     from dbops.evidence.run import Run
     from dbops.model import Check, ExtensionInfo, Progress, SourceInfo
 
 
-_OLDEST_TARGET = 15
 # Bytes; with less than this left beside the listing, a pg_restore that ended badly is not held against the archive.
 _ROOM_FOR_A_LISTING = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """The server to restore into, and the client programs to do it with."""
-
-    server: Binaries
-    client: Binaries
-
-    def as_notes(self, source_major: int) -> Iterator[str]:
-        """Yield why these were chosen."""
-        version = format_version(self.server.version)
-        yield f"restored into PostgreSQL {version}: {self.server.origin}"
-        if self.server.major != source_major:
-            yield f"the source is PostgreSQL {source_major}: names are compared, definitions and rights are not"
-
-
-def choose_programs(source_major: int, archive_major: int, options: DrillOptions) -> Programs:
-    """Return a server of the source's major and a pg_restore that can read the archive.
-
-    A server named by the caller may be of a newer major. Raises ProgramMissingError naming what to install.
-    """
-    if options.target_bindir:
-        server = find_server(None, environ=options.environ, bindir=options.target_bindir)
-        if server.major < source_major:
-            raise ProgramMissingError(
-                f"{options.target_bindir} holds PostgreSQL {server.major}, which cannot take a dump of {source_major}",
-                hint=f"name a directory with the server programs of PostgreSQL {source_major}",
-            )
-    else:
-        server = find_server(source_major, environ=options.environ)
-    if server.major < _OLDEST_TARGET:
-        raise ProgramMissingError(
-            f"a restore into PostgreSQL {server.major} cannot be judged: errors are read from a log in JSON, which"
-            f" servers write since {_OLDEST_TARGET}",
-            hint=f"name the server programs of PostgreSQL {_OLDEST_TARGET} or newer with --target-bindir",
-        )
-    needed = max(archive_major, server.major)
-    if options.client_bindir is None and server.has("pg_restore") and server.major >= archive_major:
-        return Programs(server, server)
-    return Programs(
-        server, find_client(needed * 10000, environ=options.environ, bindir=options.client_bindir, local=True)
-    )
 
 
 def read_contents(archiver: Archiver, archive: Path, listing: Path) -> Contents:
@@ -113,7 +69,10 @@ def read_contents(archiver: Archiver, archive: Path, listing: Path) -> Contents:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a rehearsal starts from; `data` says whether the archive holds rows."""
+    """Everything a rehearsal starts from.
+
+    `data` says whether rows are restored, `copy_bytes` how large the copy gets.
+    """
 
     archive: Path
     contents: Contents
@@ -124,6 +83,7 @@ class Plan:
     ctype: str
     extensions: Sequence[ExtensionInfo]
     data: bool
+    copy_bytes: int = 0
 
     @property
     def same_major(self) -> bool:
@@ -175,6 +135,7 @@ class Rehearsal:
         run = self.run
         for note in plan.programs.as_notes(major_of(plan.source.version)):
             run.note(note)
+        require_room(plan.copy_bytes)
         with contextlib.ExitStack() as stack:
             with self.watch.phase("provision"):
                 copy = stack.enter_context(open_copy(plan.programs.server, plan.cast, plan.source.database))

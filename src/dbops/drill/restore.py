@@ -8,8 +8,6 @@ the copy; the source itself is not needed. What this does not do: change the bac
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -22,10 +20,13 @@ from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
 from dbops.drill.isolation.prove import prove_isolation
 from dbops.drill.ladder import Recorded, climb, first_answer
+from dbops.drill.needs import needs_of
 from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
+from dbops.drill.programs import choose_programs
+from dbops.drill.recognise import Archive
 from dbops.drill.recovery import in_context
-from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
+from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
 from dbops.secrets import redact
@@ -45,15 +46,20 @@ if TYPE_CHECKING:
     from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
 
-_MIB = 1 << 20
 # Where a manifest does not say how large its database was: a dump is rarely a tenth of it.
 _EXPANSION = 10
 
 
-def drill_restore(
-    identity: TargetInfo, store: LocalStore, run: Run, *, options: DrillOptions, progress: Progress | None = None
+def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
+    identity: TargetInfo,
+    store: LocalStore,
+    run: Run,
+    *,
+    options: DrillOptions,
+    progress: Progress | None = None,
+    chosen: StoredBackup | None = None,
 ) -> None:
-    """Restore the newest backup of the database `identity` names and tell `run` what came of it.
+    """Restore a backup of the database `identity` names, `chosen` or the newest, and tell `run` what came of it.
 
     Raises UnavailableError when there is none or no place to restore it to, DamageError when it is not what its
     manifest says, DeadlineError; a restore that went wrong raises nothing, its checks fail.
@@ -65,7 +71,7 @@ def drill_restore(
     try:
         with workspace() as directory:
             rehearsal = Rehearsal(run, watch, directory, deadline, options, progress)
-            _drill(identity, store, rehearsal)
+            _drill(identity, store, rehearsal, chosen)
     except DbopsError as error:
         if isinstance(error, DamageError):
             run.restorability = Verdict.FAIL
@@ -73,10 +79,10 @@ def drill_restore(
         raise
 
 
-def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal) -> None:
+def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal, chosen: StoredBackup | None) -> None:
     run, watch = rehearsal.run, rehearsal.watch
     with watch.phase("find backup") as step:
-        stored = _newest(identity, store)
+        stored = chosen or _newest(identity, store)
         step.output = stored.path.name
     with _attested(store, stored, run):
         _drill_stored(store, stored, rehearsal)
@@ -118,7 +124,6 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
     if options.judge_rpo:
         run.add_objective(*rpo_of_dumps(history, run.clock.now(), options.rpo, options.offsite, options.copies))
     plan = plan_of(stored, rehearsal)
-    _check_space(manifest)
     with rehearsal.rebuild(plan) as rehearsed:
         with watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
             connection.execute("analyze")
@@ -155,7 +160,9 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
             (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump"),
             default=major_of(manifest.source.version),
         )
-        programs = choose_programs(major_of(manifest.source.version), archive_major, options)
+        toc = Archive(archive, manifest.artifact.format).contents()
+        needs = needs_of(toc, manifest.extensions, manifest.source.provider)
+        programs = choose_programs(major_of(manifest.source.version), archive_major, options, needs)
         archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
         contents = read_contents(archiver, archive, rehearsal.run.directory / "contents.list")
         cast = Cast(_roles(stored))
@@ -169,6 +176,7 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
         ctype=manifest.settings.get("lcCtype", manifest.source.locale),
         extensions=manifest.extensions,
         data=data,
+        copy_bytes=_copy_bytes(manifest) if data else 0,
     )
 
 
@@ -201,17 +209,10 @@ def inventory_of(stored: StoredBackup) -> list[Fact]:
         raise DamageError(f"{path} is not an inventory") from error
 
 
-def _check_space(manifest: BackupManifest) -> None:
-    """Refuse to fill the disk of the machine the drill runs on."""
+def _copy_bytes(manifest: BackupManifest) -> int:
+    """Return how large the database was, or a guess where the manifest does not say."""
     dump = sum(file.bytes for file in manifest.artifact.files)
-    needed = int(manifest.settings.get("databaseBytes", dump * _EXPANSION)) + 256 * _MIB
-    place = tempfile.gettempdir()
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise UnavailableError(
-            f"{place} has {free // _MIB} MiB free, and the copy needs about {needed // _MIB} MiB",
-            hint="name a larger place with TMPDIR",
-        )
+    return int(manifest.settings.get("databaseBytes", dump * _EXPANSION))
 
 
 def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:

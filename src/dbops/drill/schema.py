@@ -19,9 +19,12 @@ from dbops.connection.session import read_only
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
 from dbops.drill.compare import compare_extensions
+from dbops.drill.needs import needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
-from dbops.drill.rehearsal import Plan, Rehearsal, choose_programs, major_of, read_contents
+from dbops.drill.programs import choose_programs
+from dbops.drill.recognise import Archive
+from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
 
 if TYPE_CHECKING:
     from dbops.backup.inventory import Fact
@@ -91,7 +94,8 @@ def _take(target: Target, session: Session, rehearsal: Rehearsal) -> _Taken:
         completed.check(hint="pg_dump locks every table, which takes SELECT on it: grant pg_read_all_data to the role")
         for warning in warnings_of(completed):
             run.note(f"pg_dump: {warning}")
-    programs = choose_programs(major_of(source.version), dumping.major, options)
+    needs = needs_of(Archive(archive, "custom").contents(), extensions, source.provider)
+    programs = choose_programs(major_of(source.version), dumping.major, options, needs)
     with run.step("list"):
         archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
         contents = read_contents(archiver, archive, run.directory / "contents.list")

@@ -64,8 +64,7 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "verdict", report.verdict
     yield "exitCode", str(report.exit_code)
     if report.target is not None:
-        target = report.target
-        yield "target", f"{target.user}@{target.host}:{target.port}/{target.database}"
+        yield "target", report.target.address
     yield from (("notTested", text) for text in own_not_tested(report))
 
 

@@ -130,7 +130,7 @@ def _about(report: Report) -> Iterator[str]:
 
 def _target(target: TargetInfo) -> str:
     version = f", PostgreSQL {prose(target.server_version)}" if target.server_version else ""
-    return span(f"{target.user}@{target.host}:{target.port}/{target.database}") + version
+    return span(target.address) + version
 
 
 def _objectives(objectives: Sequence[Objective], level: str) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _print_header(page: Page, report: Report) -> None:
 
 
 def _target(target: TargetInfo) -> Iterable[str | tuple[str, str]]:
-    yield clean(f"{target.user}@{target.host}:{target.port}/{target.database}"), "bold"
+    yield clean(target.address), "bold"
     # Without the packager's suffix: "15.18 (Debian 15.18-0+deb12u1)".
     yield f"  PostgreSQL {clean(target.server_version).partition(' ')[0]}" if target.server_version else ""
     yield f", {'TLS off' if target.tls == 'off' else clean(target.tls)}" if target.tls else ""

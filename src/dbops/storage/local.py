@@ -16,6 +16,7 @@ What this does not do: know what is inside a dump, or decide what may be removed
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import shutil
 import time
@@ -161,13 +162,16 @@ class LocalStore:
             raise UnavailableError(f"cannot remove all of {stored.name}: {cause.strerror}") from cause
 
     def find(self, backup_id: str) -> StoredBackup | Unusable:
-        """Return the backup of that id. Raises UsageError when there is none."""
-        for path in self._manifests():
-            matched = FILE.fullmatch(path.name)
-            if matched and matched["run"] == backup_id:
-                return read_stored(path)
+        """Return the backup of that id. Raises UsageError when there is none, with those of the nearest ids."""
+        known = {matched["run"]: path for path in self._manifests() if (matched := FILE.fullmatch(path.name))}
+        if backup_id in known:
+            return read_stored(known[backup_id])
+        near = difflib.get_close_matches(backup_id, known, n=3, cutoff=0.5) or sorted(known, reverse=True)[:1]
         raise UsageError(
-            f"there is no backup {backup_id} in {self.directory}", hint="dbops backup list shows what there is"
+            f"there is no backup {backup_id} in {self.directory}",
+            hint=f"did you mean {' or '.join(near)}? dbops backup list shows what there is"
+            if near
+            else "there are none at all; make one with: dbops backup",
         )
 
     def sweep(self, key: str, *, older_than: float) -> tuple[Path, ...]:

@@ -1,0 +1,218 @@
+"""The table of contents of an archive, read from its bytes: who made it, from what, and every entry with its text.
+
+`pg_restore --list` shows names unquoted and no text, so that `my owner` cannot be told from a table `my` of `owner`.
+This reads what pg_dump wrote: the header, then the entries, the same in custom, directory and tar archives. Rules:
+
+1. Nothing is believed: a length beyond the end, a negative count, a version that is not known end the reading.
+2. Damage raises DamageError. A newer version of the format is none; it raises UnavailableError with the remedy.
+3. Nothing of it is ever run; what is made of it is composed from names (`strangers.py`, `needs.py`).
+
+What this does not do: look at the rows, or recognise files that are no archives (`recognise.py`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from dbops.errors import DamageError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+Codec = Literal["none", "gzip", "lz4", "zstd"]
+Form = Literal["custom", "directory", "tar"]
+
+MAGIC = b"PGDMP"
+# The major version of PostgreSQL that brought each version of the format; older ones are read as well.
+_SINCE = {(1, 14): 12, (1, 15): 16, (1, 16): 17}
+_OLDEST, _NEWEST = (1, 10), max(_SINCE)
+_CODECS: tuple[Codec, ...] = ("none", "gzip", "lz4", "zstd")
+# A function body or a comment may be long; a length beyond this is damage.
+_LONGEST = 256 << 20
+_MOST_ENTRIES = 10_000_000
+_ENCODING = re.compile(r"SET client_encoding = '(\w+)'")
+_PYTHON_NAMES = {"SQL_ASCII": "utf-8", "UHC": "cp949", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "SHIFT_JIS_2004": "sjis"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an archive says of itself; versions as pg_dump wrote them ("15.18 (Debian …)")."""
+
+    version: tuple[int, int]
+    codec: Codec
+    taken: str
+    database: str
+    server_version: str
+    dump_version: str
+
+    @property
+    def oldest_reader(self) -> int:
+        """The first major version of pg_restore that reads this version of the format."""
+        return max((major for version, major in _SINCE.items() if version <= self.version), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry, exactly: names unquoted, `definition` the SQL that makes it, `rows` whether it has any."""
+
+    dump_id: int
+    kind: str
+    name: str
+    schema: str
+    owner: str
+    definition: str
+    rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Toc:
+    """A whole table of contents."""
+
+    header: Header
+    items: tuple[Item, ...] = field(repr=False)
+    encoding: str = "UTF8"
+
+    def of_kind(self, *kinds: str) -> Iterator[Item]:
+        """Yield the entries of these kinds."""
+        return (item for item in self.items if item.kind in kinds)
+
+
+def read_toc(stream: BinaryIO, form: Form) -> Toc:
+    """Read a table of contents from where it begins. Raises DamageError, or UnavailableError for a newer format."""
+    reader = _Reader(stream)
+    header = _read_header(reader, form)
+    if header.version > _NEWEST:
+        raise UnavailableError(
+            f"the archive has version {_spell(header.version)} of pg_dump's format, and dbops knows it up to"
+            f" {_spell(_NEWEST)}",
+            hint="update dbops, or make the archive with pg_dump of PostgreSQL 18 or older",
+        )
+    number = reader.integer()
+    if not 0 <= number <= _MOST_ENTRIES:
+        raise DamageError(f"the archive's table of contents claims {number} entries")
+    items = []
+    for _ in range(number):
+        item = _read_item(reader, form)
+        if item.kind == "ENCODING" and (found := _ENCODING.search(item.definition)):
+            reader.encoding = found[1]
+        items.append(item)
+    return Toc(header, tuple(items), reader.encoding)
+
+
+def _spell(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _read_header(reader: _Reader, form: Form) -> Header:
+    if reader.bytes(5) != MAGIC:
+        raise DamageError("the archive's table of contents does not begin as one")
+    reader.version = (reader.byte(), reader.byte())
+    if reader.version < _OLDEST or reader.version[0] != 1:
+        raise DamageError(
+            f"the archive has version {_spell(reader.version)} of pg_dump's format, which there never was"
+        )
+    reader.byte()  # the revision, which changes nothing
+    reader.integer_bytes, reader.offset_bytes = reader.byte(), reader.byte()
+    if not (1 <= reader.integer_bytes <= 8 and 1 <= reader.offset_bytes <= 8):
+        raise DamageError("the archive was written on a machine that there never was")
+    reader.byte()  # the form, which directories say wrongly before 16
+    codec = _read_codec(reader, form)
+    second, minute, hour, day, month, year, _ = (reader.integer() for _ in range(7))
+    return Header(
+        version=reader.version,
+        codec=codec,
+        taken=f"{year + 1900:04}-{month + 1:02}-{day:02} {hour:02}:{minute:02}:{second:02}",
+        database=reader.text(),
+        server_version=reader.text(),
+        dump_version=reader.text(),
+    )
+
+
+def _read_codec(reader: _Reader, form: Form) -> Codec:
+    if reader.version >= (1, 15):
+        number = reader.byte()
+        if number >= len(_CODECS):
+            raise DamageError(f"the archive names a compression ({number}) that there is not")
+        return _CODECS[number]
+    # Before 16 a level is all it says, and there was but gzip; in tar never.
+    return "gzip" if reader.integer() != 0 and form != "tar" else "none"
+
+
+def _read_item(reader: _Reader, form: Form) -> Item:
+    dump_id, has_data = reader.integer(), reader.integer()
+    reader.text()  # the catalog's OID
+    reader.text()  # the object's
+    name, kind = reader.text(), reader.text()
+    if reader.version >= (1, 11):
+        reader.integer()  # the section
+    definition = reader.text()
+    reader.text()  # how to drop it
+    reader.text()  # how to copy it
+    schema = reader.text()
+    reader.text()  # the tablespace
+    if reader.version >= (1, 14):
+        reader.text()  # the access method
+    if reader.version >= (1, 16):
+        reader.integer()  # the kind of relation
+    owner = reader.text()
+    reader.text()  # WITH OIDS
+    while reader.text_or_none() is not None:  # what it depends on
+        pass
+    _skip_place(reader, form)
+    return Item(dump_id, kind, name, schema, owner, definition, rows=has_data != 0)
+
+
+def _skip_place(reader: _Reader, form: Form) -> None:
+    """Skip where the data lies: an offset in the file, or the name of a file."""
+    if form == "custom":
+        reader.bytes(1 + reader.offset_bytes)
+    else:
+        reader.text()
+
+
+class _Reader:
+    """Reads the three kinds of things a table of contents consists of."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.version = (0, 0)
+        self.integer_bytes = self.offset_bytes = 4
+        self.encoding = "UTF8"
+
+    def bytes(self, number: int) -> bytes:
+        data = self._stream.read(number)
+        if len(data) != number:
+            raise DamageError("the archive ends within its table of contents")
+        return data
+
+    def byte(self) -> int:
+        return self.bytes(1)[0]
+
+    def integer(self) -> int:
+        negative = self.byte() != 0
+        value = int.from_bytes(self.bytes(self.integer_bytes), "little")
+        return -value if negative else value
+
+    def text_or_none(self) -> str | None:
+        length = self.integer()
+        if length < 0:
+            return None
+        if length > _LONGEST:
+            raise DamageError(f"the archive's table of contents claims a text of {length} bytes")
+        return self.bytes(length).decode(_python_encoding(self.encoding), errors="replace")
+
+    def text(self) -> str:
+        return self.text_or_none() or ""
+
+
+def _python_encoding(name: str) -> str:
+    """Return Python's name for an encoding of PostgreSQL's."""
+    wanted = _PYTHON_NAMES.get(name) or re.sub(r"^WIN(?=\d)", "cp", name)
+    try:
+        return codecs.lookup(wanted).name
+    except LookupError:
+        return "utf-8"

@@ -1,0 +1,120 @@
+"""Which backup is drilled: chosen from the store, or a file from anywhere; with a database and without one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dbops.connection.binaries import find_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Dbops, UrlOf
+    from dbops.connection.server import ScratchServer
+    from dbops.connection.target import Target
+    from dbops.storage.local import LocalStore
+    from dbops.storage.stored import StoredBackup
+
+    BackUp = Callable[..., StoredBackup]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--latest", "--oldest"], ["--id=20200101T000000Z-abcdef", "--latest"], ["--artifact=x", "--id=y"]],
+)
+def test_two_choices_contradict_each_other(dbops: Dbops, bare_environment: Path, given: list[str]) -> None:
+    answered = dbops("drill", *given)
+    assert 2 == answered.code
+    assert "contradict each other" in answered.err
+    assert not (bare_environment / "logs").exists()
+
+
+@pytest.fixture
+def archive(server: ScratchServer, erp: Target, tmp_path: Path) -> Path:
+    """An archive that somebody else's pg_dump has made."""
+    client = find_client(server.binaries.version, environ=os.environ, local=True)
+    path = tmp_path / "foreign"
+    command = [client.program("pg_dump"), "--format=tar", f"--file={path}", f"--dbname={erp.conninfo()}"]
+    subprocess.run(command, check=True)
+    return path
+
+
+def test_a_file_from_anywhere_needs_no_database_and_names_none(dbops: Dbops, archive: Path) -> None:
+    answered = dbops("drill", "--artifact", archive, "--json")
+    report = answered.report
+    assert (0, "pass", None) == (answered.code, report["restorability"], report["target"])
+    assert "not measured" == next(one["status"] for one in report["objectives"] if one["id"] == "rpo")
+
+
+def test_plain_sql_exits_2_and_says_what_makes_an_archive(dbops: Dbops, tmp_path: Path) -> None:
+    (tmp_path / "dump.sql.gz").write_bytes(gzip.compress(b"-- PostgreSQL database dump\nSET x = 1;\n"))
+    answered = dbops("drill", "--artifact", tmp_path / "dump.sql.gz")
+    assert 2 == answered.code
+    assert "plain SQL" in " ".join(answered.err.split())
+    assert "pg_dump -Fc" in " ".join(answered.err.split())
+
+
+def test_an_archive_that_is_cut_off_exits_1(dbops: Dbops, archive: Path) -> None:
+    os.truncate(archive, archive.stat().st_size // 2)
+    answered = dbops("drill", "--artifact", archive, "--json")
+    assert (1, "fail") == (answered.code, answered.report["restorability"])
+
+
+def test_the_oldest_the_newest_and_one_by_its_id_are_drilled(
+    dbops: Dbops, erp: Target, url_of: UrlOf, store: LocalStore, back_up: BackUp
+) -> None:
+    first, last = back_up(erp), back_up(erp)
+    where = f"--backup-dir={store.directory}"
+    for chosen, wanted in (
+        (["--oldest", "--database-url", url_of(erp)], first),
+        # Without a database: the store holds backups of one only.
+        (["--latest"], last),
+        ([f"--id={first.manifest.id}"], first),
+    ):
+        answered = dbops("drill", where, "--json", *chosen)
+        report = answered.report
+        assert (0, "pass") == (answered.code, report["restorability"]), report["problem"]
+        assert any(wanted.manifest.id in note for note in report["notes"])
+        assert wanted.manifest.source.system_identifier == report["target"]["systemIdentifier"]
+    shown = dbops("drill", where, "--depth=schema", f"--id={first.manifest.id}")
+    assert 0 == shown.code
+    assert "erp" in shown.out
+    assert "by its backup" in shown.out
+
+
+def test_an_unknown_id_exits_2_and_names_the_nearest(
+    dbops: Dbops, erp: Target, store: LocalStore, back_up: BackUp
+) -> None:
+    known = back_up(erp).manifest.id
+    wrong = known[:-1] + ("0" if known[-1] != "0" else "1")
+    answered = dbops("drill", f"--backup-dir={store.directory}", f"--id={wrong}")
+    assert 2 == answered.code
+    assert f"did you mean {known}" in " ".join(answered.err.split())
+
+
+def test_a_store_of_several_databases_has_to_be_told_which(
+    dbops: Dbops, erp: Target, server: ScratchServer, store: LocalStore, back_up: BackUp
+) -> None:
+    back_up(erp)
+    back_up(server.target())
+    answered = dbops("drill", f"--backup-dir={store.directory}", "--latest")
+    assert 2 == answered.code
+    assert "--database-url" in answered.err
+
+
+def test_without_any_backup_the_choice_exits_3(dbops: Dbops, store: LocalStore, bare_environment: Path) -> None:
+    assert 3 == dbops("drill", f"--backup-dir={store.directory}", "--latest").code
+    assert 3 == dbops("drill", f"--backup-dir={bare_environment / 'nowhere'}", "--oldest").code
+
+
+def test_clean_has_nothing_to_do_where_nothing_was_killed(dbops: Dbops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbops.connection.registry._places", list)
+    answered = dbops("drill", "clean")
+    assert 0 == answered.code
+    assert "nothing was left" in answered.out
