@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TESTS ?=
 MAJORS ?= 13 14 15 16 17 18
 
-.PHONY: demo test lint docs bench bench-audit bench-backup lock clean
+.PHONY: demo test lint docs bench bench-audit bench-backup bench-drill lock clean
 
 demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
 	$(BIN)/dbops demo
@@ -41,6 +41,9 @@ bench-audit: $(READY)  ## the audit alone; SIZES=1000,10000,50000 ROUNDS=5 PEER_
 
 bench-backup: $(READY)  ## the backup alone; SIZE_MIB=1024 ROUNDS=3
 	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_backup_cost.py
+
+bench-drill: $(READY)  ## the drill alone; SIZE_MIB=1024 ROUNDS=3
+	$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_drill_cost.py
 
 lock: $(READY)  ## refresh the pins; no index address is written
 	$(BIN)/python -m pip install --quiet uv
