@@ -84,5 +84,6 @@ create policy own on visit using (org_id = 1);
 -- policy: [tenancy]
 create role dbops_case_owner;
 create table currency (code text primary key);
+grant select on currency to dbops_case_owner;
 create materialized view coins as select code from currency;
 alter materialized view coins owner to dbops_case_owner;
