@@ -8,11 +8,19 @@ create table visit (org_id bigint not null, id bigint primary key);
 
 -- case: small so far
 -- finds: public.visit
--- says: (1,000 rows)
+-- says: (400 rows)
 -- severity: info
 -- policy: [tenancy]
 create table visit (org_id bigint not null, id bigint primary key);
-insert into visit select n % 3, n from generate_series(1, 1000) as n;
+insert into visit select n % 3, n from generate_series(1, 400) as n;
+analyze visit;
+
+-- case: no longer small
+-- finds: public.visit
+-- severity: warning
+-- policy: [tenancy]
+create table visit (org_id bigint not null, id bigint primary key);
+insert into visit select n % 3, n from generate_series(1, 600) as n;
 analyze visit;
 
 -- case: the tenant comes second, is carried along, or belongs to some rows only

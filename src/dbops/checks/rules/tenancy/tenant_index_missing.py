@@ -5,7 +5,7 @@
 Tenant tables without a usable index, complete or partial on no more than `is not null`, by which the rows of one tenant
 are found: a btree whose first key is the tenant column, a hash, GiST or SP-GiST index on it, or a GIN index that has it
 among its keys. A primary key or unique constraint that begins with it will do. It is a warning, and an info while the
-table has less than ten thousand rows. Of a partitioned table the parent is looked at, or all of its partitions.
+table has less than five hundred rows. Of a partitioned table the parent is looked at, or all of its partitions.
 
 ## Why it matters
 
@@ -50,7 +50,7 @@ __all__ = ["RULE", "find", "scope"]
 
 RULE = Rule(severity=Severity.WARNING, needs=[*tenants.NEEDED, Index, OperatorClass, Collation])
 
-SMALL_ROWS = 10_000
+SMALL_ROWS = 500
 # How many of its first keys an index finds rows by when nothing else is known of them.
 _LEADING = {"btree": 1, "hash": 1, "gist": 1, "spgist": 1}
 
