@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbops import __version__
-from dbops.cli import audit, backup, config, demo, doctor, drill, evidence, init, suite
+from dbops.cli import audit, backup, config, demo, doctor, drill, evidence, init, suite, tenant
 from dbops.cli.options import command
 from dbops.errors import ExitCode
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order in which a newcomer meets them.
-_ORDER = ("demo", "audit", "backup", "drill", "suite", "evidence", "doctor", "init", "config")
+_ORDER = ("demo", "audit", "backup", "drill", "suite", "evidence", "tenant", "doctor", "init", "config")
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -78,6 +78,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(drill.app, name="drill")
 command(app, "suite", suite.SuiteOptions)(suite.suite)
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(tenant.app, name="tenant")
 command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)
 command(app, "init", init.InitOptions)(init.init)
 app.add_typer(config.app, name="config")
