@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dbops.cli.operations import SuitePlan, backup_options, drill_options, suite_steps
 from dbops.evidence import keys
 from dbops.evidence.answers import Question
 from dbops.evidence.examine import examine
 from dbops.evidence.keys import Trust
 from dbops.evidence.run import Clock, Run
 from dbops.model import Check, CheckStatus, Objective, ObjectiveStatus, Report, TargetInfo
+from dbops.settings import load_settings
+from dbops.suite import run_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from dbops.connection.target import Target
     from dbops.evidence.keys import Signer
 
 pytestmark = pytest.mark.bench
@@ -61,6 +65,41 @@ def test_a_run_costs_little_more_than_waiting_for_the_disk(tmp_path: Path, capsy
         )
     # 20 ms on a quiet machine; on a busy disk the syncs take longer by the same factor.
     assert took < max(20, 4 * bare)
+
+
+def test_a_suite_adds_little_to_the_sum_of_its_steps(
+    erp: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = {"log_dir": tmp_path / "logs", "backup_dir": tmp_path / "backups"}
+    settings = load_settings(flags, cwd=tmp_path, environ=os.environ)
+    signer = keys.generate(tmp_path / "evidence.pem")
+    added = []
+    for _ in range(3):
+        plan = SuitePlan(
+            drill=drill_options(settings, client_bindir=None, deadline=None),
+            backup=backup_options(settings, client_bindir=None, deadline=None),
+        )
+        with Run.start("suite", settings.log_dir, "resilience-suite", signer=signer) as run:
+            run_suite(suite_steps(settings, erp, plan, Nobody()), run)
+        assert [part.command for part in run.report.reports] == ["backup", "drill", "audit"]
+        steps = sum(part.duration_ms for part in run.report.reports)
+        added.append((run.report.duration_ms - steps) / steps)
+    with capsys.disabled():
+        print(f"\n  a suite of backup, drill and audit adds {statistics.median(added):.2%} to its parts")  # noqa: T201
+    assert statistics.median(added) <= 0.05
+
+
+class Nobody:
+    """Progress that nobody looks at."""
+
+    def start(self, task: str, total: int | None = None, unit: str = "") -> None:
+        """Begin."""
+
+    def advance(self, amount: int) -> None:
+        """Move on."""
+
+    def finish(self) -> None:
+        """End."""
 
 
 def median_ms(work: Callable[[], object]) -> float:
