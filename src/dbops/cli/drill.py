@@ -47,6 +47,12 @@ class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
         Path | None,
         typer.Option(metavar="DIR", help="Depth pitr: a plain base backup to start from; else one is taken."),
     ] = None
+    prove_fixes: Annotated[
+        bool,
+        typer.Option(
+            "--prove-fixes", help="Depth restore: run the audit's fixes on the copy, and tell what they take and mend."
+        ),
+    ] = False
     canary: Annotated[
         bool,
         typer.Option(
@@ -83,7 +89,11 @@ def drill(options: DrillOptions) -> Outcome:
     settings = settings_of(options)
     target = target_or_none(settings) if options.chosen else target_of(settings)
     how = drill_options(
-        settings, client_bindir=options.client_bindir, deadline=time_limit_of(options), canary=options.canary
+        settings,
+        client_bindir=options.client_bindir,
+        deadline=time_limit_of(options),
+        canary=options.canary,
+        prove_fixes=options.prove_fixes,
     )
     with recorded(options, settings, "drill", "backup-drill") as (run, progress):
         if options.chosen:

@@ -100,7 +100,7 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
         raise UnavailableError(
             f"there is no backup directory {settings.backup_dir}", hint="make a backup: dbops backup"
         )
-    drill_restore(identity, store, run, options=options, progress=progress)
+    drill_restore(identity, store, run, options=_with_workload(options, target), progress=progress)
 
 
 def identify(target: Target, run: Run) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
@@ -120,6 +120,17 @@ def _history(store: LocalStore | None, identity: TargetInfo) -> list[BackupManif
     return [one.manifest for one in store.history(identity.system_identifier, identity.database)]
 
 
+def _with_workload(options: DrillOptions, target: Target) -> DrillOptions:
+    """Return the options with what the source is busy with, where its fixes are to be proven: the copy cannot know."""
+    if options.fixes is None:
+        return options
+    from dbops.connection.session import read_only
+    from dbops.drill.fixes.workload import read_workload
+
+    with read_only(target) as session:
+        return replace(options, fixes=replace(options.fixes, workload=read_workload(session)))
+
+
 def _store(directory: Path) -> LocalStore | None:
     from dbops.storage.local import LocalStore
 
@@ -133,9 +144,15 @@ def _has_backup(store: LocalStore, identity: TargetInfo) -> bool:
 
 
 def drill_options(
-    settings: Settings, *, client_bindir: Path | None, deadline: float | None, canary: bool = False
+    settings: Settings,
+    *,
+    client_bindir: Path | None,
+    deadline: float | None,
+    canary: bool = False,
+    prove_fixes: bool = False,
 ) -> DrillOptions:
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
+    from dbops.drill.fixes.options import FixOptions
     from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.options import DrillOptions, Probe
 
@@ -143,6 +160,8 @@ def drill_options(
         raise UsageError(
             "--canary sends nothing but in a drill of depth pitr", hint="add --depth pitr, or leave it out"
         )
+    if prove_fixes and settings.drill.depth not in {None, "restore"}:
+        raise UsageError("--prove-fixes runs them on a copy with data", hint="add --depth restore, or leave it out")
     if settings.drill.depth == "pitr" and settings.drill.wal_archive is None:
         raise UsageError(
             "depth pitr needs the directory that WAL is archived to, and none is named",
@@ -165,6 +184,7 @@ def drill_options(
         canary=canary,
         offsite=frozenset(settings.drill.offsite),
         isolation=IsolationOptions.from_settings(settings),
+        fixes=FixOptions(audit_policy(settings)) if prove_fixes else None,
     )
     return replace(options, deadline=deadline) if deadline else options
 

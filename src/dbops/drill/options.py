@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from dbops.drill.fixes.options import FixOptions
     from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.rpo.copies import SurvivingCopy
 
@@ -51,7 +52,8 @@ class DrillOptions:
     how long to wait for a segment to get there (seconds), `canary` whether commits of dbops' own may be sent into its
     log. `offsite` are the kinds of copies that survive the loss of the site, `copies` what is known to survive beside
     the dumps (None: nobody looked), and `judge_rpo` whether a restore judges the RPO: not where a drill that knows more
-    copies does. `isolation` says how tenants are told apart, where they are to be proven apart.
+    copies does. `isolation` says how tenants are told apart, where they are to be proven apart, `fixes`
+    what the audit's fixes are proven by, where they are.
     """
 
     target_bindir: Path | None = None
@@ -74,3 +76,4 @@ class DrillOptions:
     copies: tuple[SurvivingCopy, ...] | None = None
     judge_rpo: bool = True
     isolation: IsolationOptions | None = None
+    fixes: FixOptions | None = None

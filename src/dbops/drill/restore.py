@@ -18,6 +18,7 @@ from dbops.backup.roles import Roles
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
+from dbops.drill.fixes.prove import prove_fixes
 from dbops.drill.isolation.prove import prove_isolation
 from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.needs import needs_of
@@ -133,6 +134,9 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
             # Last, since it gives the copy a token and a role for as long as it takes.
             prove_isolation(rehearsed.copy, plan.source.database, rehearsal.run, isolation, rehearsal.deadline)
         _judge(rehearsal, rehearsed)
+        if fixes := rehearsal.options.fixes:
+            # After the verdict: what they do to the copy says nothing about the backup.
+            prove_fixes(rehearsal, rehearsed.copy, fixes)
 
 
 def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
