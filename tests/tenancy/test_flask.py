@@ -154,6 +154,15 @@ def test_the_names_are_honoured_in_the_environment(make_app: MakeApp, monkeypatc
     assert refused(ask(make_app(config={"TESTING": True}))) == (400, "org_id_required")
 
 
+@pytest.mark.parametrize("said", [None, "", "0", False])
+def test_strictness_in_the_environment_is_not_overruled(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    monkeypatch.setenv("STRICT_ORG_BOUNDARIES", "1")
+    app = make_app(config={"TESTING": True, "STRICT_ORG_BOUNDARIES": said})
+    assert refused(ask(app)) == (400, "org_id_required")
+
+
 @pytest.mark.parametrize("config", [{"STRICT_ORG_BOUNDARIES": "maybe"}, {"DEFAULT_ORG_ID": "x"}])
 def test_a_setting_that_means_nothing_fails_when_the_guard_is_installed(
     make_app: MakeApp, config: dict[str, Any]
@@ -385,6 +394,60 @@ def test_one_context_around_several_requests_keeps_what_it_said_before_them() ->
         assert [app.test_client().get("/").text for _ in range(3)] == ["3"] * 3
     with app.app_context():
         assert [app.test_client().get("/").status_code for _ in range(2)] == [400, 400]
+
+
+def test_nothing_that_a_request_kept_on_g_is_found_by_the_one_after_an_abandoned_stream(make_app: MakeApp) -> None:
+    """Not even under names that are the application's own: who is signed in, an open transaction."""
+    app = make_app(identity=lambda: g.get("whoever"))
+    app.before_request_funcs[None].insert(0, _load_whoever)
+    abandoned = ask(app, "/stream", user="one", buffered=False)
+    next(abandoned.response)
+    assert refused(ask(app)) == (400, "org_id_required")
+    assert next(abandoned.response) == b"1\n"
+    abandoned.close()
+
+
+def _load_whoever() -> None:
+    if "X-User" in flask.request.headers:  # else whoever it was stays
+        g.whoever = type("User", (), {"org_id": 1})()
+
+
+def test_a_request_within_a_request_of_the_same_application_leaves_the_outer_one_as_it_was(app: Flask) -> None:
+    @app.get("/batch")
+    def batch() -> str:
+        g.kept = "kept"
+        inner = ask(app, user="primary").text
+        nobody = ask(app).status_code
+        return f"{inner} {nobody} {resolve_org_id()} {g.org_id} {g.kept} {g.user.organizations}"
+
+    assert ask(app, "/batch", user="one").text == "2 400 1 1 kept [1]"
+
+
+def test_clients_that_keep_their_contexts_do_not_lend_them_to_each_other() -> None:
+    app = login_app()
+    with app.test_client() as ada, app.test_client() as nobody:
+        ada.get("/in/ada")
+        assert ada.get("/").text == "1"
+        assert g.org_id == 1
+        assert refused(nobody.get("/")) == (400, "org_id_required")
+
+
+def test_head_of_a_stream_leaves_the_next_request_nothing(app: Flask) -> None:
+    assert ask(app, "/stream", user="one", method="HEAD").status_code == OK
+    assert refused(ask(app)) == (400, "org_id_required")
+    assert ask(app, user="primary").text == "2"
+
+
+@pytest.mark.parametrize("order", ["below the route", "above the route"])
+def test_a_view_may_be_marked_below_or_above_its_route(app: Flask, order: str) -> None:
+    def view() -> str:
+        return str(g.org_id)
+
+    if order == "below the route":
+        app.get("/marked")(tenant_exempt(view))
+    else:
+        tenant_exempt(app.get("/marked")(view))
+    assert ask(app, "/marked").text == "None"
 
 
 def test_a_mirror_that_differs_raises(app: Flask) -> None:

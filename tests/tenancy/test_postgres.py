@@ -111,6 +111,37 @@ def test_a_commit_in_the_body_is_refused(pool: ConnectionPool[Any]) -> None:
         assert seen(connection) is None
 
 
+def test_a_rollback_that_is_asked_for_is_one_and_no_error(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1):
+        with tenant_transaction(connection):
+            connection.execute("delete from public.payments")
+            raise psycopg.Rollback
+        with tenant_transaction(connection):
+            assert connection.execute("select count(*) > 0 from public.payments").fetchone() == (True,)
+
+
+def test_what_the_connection_asks_of_its_transactions_holds(pool: ConnectionPool[Any]) -> None:
+    ask = "select current_setting('transaction_isolation'), current_setting('transaction_read_only')"
+    with pool.connection() as connection, tenant_context(1):
+        connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+        connection.read_only, connection.deferrable = True, True
+        with tenant_transaction(connection):
+            assert connection.execute(ask).fetchone() == ("serializable", "on")
+            assert connection.execute("show transaction_deferrable").fetchone() == ("on",)
+        connection.isolation_level = connection.read_only = connection.deferrable = None
+
+
+def test_a_setting_that_the_server_refuses_leaves_a_connection_that_works(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection, tenant_context(1):
+        connection.execute("do $$ begin end $$")  # from here on the server knows plpgsql's settings
+        connection.commit()
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                tenant_transaction(connection, setting="plpgsql.variable_conflict").__enter__()
+        with tenant_transaction(connection):
+            assert seen(connection) == [1]
+
+
 def test_within_a_transaction_of_the_same_tenant_another_one_is_a_savepoint(pool: ConnectionPool[Any]) -> None:
     with pool.connection() as connection, tenant_context(1), tenant_transaction(connection):
         with contextlib.suppress(KeyError), tenant_transaction(connection):

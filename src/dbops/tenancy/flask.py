@@ -26,12 +26,20 @@ from dbops.tenancy import context
 from dbops.tenancy.claims import HEADERS, PARAMETERS, ClaimNames, Reason, Refusal, settle
 from dbops.tenancy.context import NO_TENANT, Enclosing, Tenant
 from dbops.tenancy.decide import Identity, decide
-from dbops.tenancy.environment import DEFAULT, ENVIRONMENTS, STRICT, Boundaries
+from dbops.tenancy.environment import DEFAULT, ENVIRONMENTS, STRICT, Boundaries, strictness
 from dbops.tenancy.parse import NotAnId, reader
 from dbops.tenancy.problems import OrgContextConflict, OrgContextMissing, UnverifiedTenant, extra_missing
 
 try:
-    from flask import current_app, g, has_app_context, has_request_context, request, request_started
+    from flask import (
+        current_app,
+        g,
+        has_app_context,
+        has_request_context,
+        request,
+        request_started,
+        request_tearing_down,
+    )
 except ModuleNotFoundError as missing:
     raise extra_missing("the request guard", "Flask", "flask") from missing
 
@@ -51,10 +59,7 @@ _GUARD = "dbops_tenant_guard"
 _RECORD = "_dbops_tenant_record"
 _BEFORE = "_dbops_before_requests"
 _EXEMPT = "_dbops_tenant_exempt"
-# What says on `flask.g` who is asking: Flask-Login's cache, the plain convention, and the mirror.
-_WHO = ("_login_user", "user", "org_id")
 _LOGGED = 32
-_ABSENT = object()
 
 _STATUS = {Reason.FORBIDDEN: 403}
 _MESSAGES = {
@@ -72,10 +77,11 @@ _BODIES = {
 class _Record:
     """What was decided for one request; kept on the request, so that no other one finds it."""
 
-    __slots__ = ("app", "is_guarded", "told")
+    __slots__ = ("app", "found", "is_guarded", "told")
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, found: dict[str, Any] | None) -> None:
         self.app = app
+        self.found = found  # what another request had on `flask.g` when this one began there
         self.is_guarded = False
         self.told = Enclosing(self, NO_TENANT)
 
@@ -118,6 +124,7 @@ def install_tenant_guard(  # noqa: PLR0913  (each is one decision of the applica
     app.register_error_handler(UnverifiedTenant, guard.unverified)
     # Sent before anything of the application runs, Blueprint or not, whatever was registered first.
     request_started.connect(_begin, app, weak=False)
+    request_tearing_down.connect(_end, app, weak=False)
     app.extensions[_GUARD] = guard
     context.enclosed_by(_enclosing)
 
@@ -128,11 +135,15 @@ def resolve_org_id() -> OrgId:
     Where there is no request, a `tenant_context` counts, then a `g.org_id` that the application itself has set, then
     DEFAULT_ORG_ID where that applies.
     """
-    if has_app_context() and _GUARD not in current_app.extensions:
-        raise ConfigurationError(
-            f"no tenant guard is installed on {current_app.name!r}", hint="call install_tenant_guard(app) at start-up"
-        )
-    return context.resolve_org_id()
+    try:
+        return context.resolve_org_id()
+    except OrgContextMissing as problem:
+        if has_app_context() and _GUARD not in current_app.extensions:
+            raise ConfigurationError(
+                f"no tenant guard is installed on {current_app.name!r}",
+                hint="call install_tenant_guard(app) at start-up",
+            ) from problem
+        raise
 
 
 def tenant_exempt(view: View) -> View:
@@ -253,20 +264,28 @@ class _Guard:
 
 def _begin(app: Flask, **_: Any) -> _Record:
     """Begin a request: nothing is decided, and nothing is left of another request."""
-    record = _Record(app)
-    setattr(_itself(request), _RECORD, record)
     shared: dict[str, Any] = vars(_itself(g))
-    # `g` is new, or somebody opened it around several requests, or it was left by another request. What it said of the
-    # user before its first request, it says again; what a request has put there, the next one does not find.
-    before = shared.setdefault(_BEFORE, {name: shared.get(name, _ABSENT) for name in _WHO})
-    for name, value in before.items():
-        if value is _ABSENT:
-            shared.pop(name, None)
-        else:
-            shared[name] = value
+    record = _Record(app, dict(shared) if _RECORD in shared else None)
+    setattr(_itself(request), _RECORD, record)
+    # `g` is new, or somebody opened it around several requests, or another request left it or is waiting for this one.
+    # What it held before its first request, it holds again: who is signed in, connections, all that is kept there.
+    before = shared.setdefault(_BEFORE, dict(shared))
+    if record.found is not None:
+        shared.clear()
+        shared.update(before)
+        shared[_BEFORE] = before
     shared["org_id"] = None
     shared[_RECORD] = record
     return record
+
+
+def _end(_app: Flask, **_: Any) -> None:
+    """End a request that ran within another one, or on what that had left: it finds its `g` as it was."""
+    record: _Record | None = vars(_itself(request)).get(_RECORD)
+    shared: dict[str, Any] = vars(_itself(g))
+    if shared.get(_RECORD) is record and record is not None and record.found is not None:
+        shared.clear()
+        shared.update(record.found)
 
 
 def _enclosing() -> Enclosing | None:
@@ -328,9 +347,17 @@ def _is_trying(app: Flask) -> bool:
 
 
 def _configured(app: Flask) -> dict[str, Any]:
-    """Return the settings by name; what the application says comes before the environment."""
-    names = (STRICT, DEFAULT, *ENVIRONMENTS)
-    return {name: app.config.get(name, os.environ.get(name)) for name in names}
+    """Return the settings by name: the application's where it says something, else the environment's.
+
+    Strictness is asked for by whoever asks for it: an operator's environment is not overruled by a default in code.
+    """
+    values = {name: _said(app.config.get(name), os.environ.get(name)) for name in (STRICT, DEFAULT, *ENVIRONMENTS)}
+    demanded = [strictness(value) for value in (app.config.get(STRICT), os.environ.get(STRICT))]
+    return {**values, STRICT: True} if True in demanded else values
+
+
+def _said(*values: Any) -> Any:
+    return next((value for value in values if value is not None and str(value).strip()), None)
 
 
 def _log_refusal(refusal: Refusal, endpoint: str | None) -> None:

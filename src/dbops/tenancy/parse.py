@@ -38,9 +38,10 @@ class NotAnId(ValueError):  # noqa: N818  (reads as what it says)
 
 
 def _int(text: str) -> int:
-    if not _INT.fullmatch(text) or int(text) > _LARGEST:
+    number = int(text) if _INT.fullmatch(text) else 0
+    if not 1 <= number <= _LARGEST:
         raise NotAnId
-    return int(text)
+    return number
 
 
 def _uuid(text: str) -> uuid.UUID:
