@@ -1,13 +1,14 @@
-"""`dbops tenant`: what keeps tenants apart."""
+"""`dbops tenant`: what keeps tenants apart, and whether it does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from dbops.cli.options import CommonOptions, Outcome, TargetNameOptions, command
+from dbops.cli.options import CommonOptions, FailOnOptions, Outcome, TargetNameOptions, TargetOptions, command
+from dbops.errors import UsageError
 
 if TYPE_CHECKING:
     from dbops.connection.target import Target
@@ -33,7 +34,6 @@ def policy(options: TenantPolicyOptions) -> Outcome:
     """
     from dbops.checks.policy_ddl import ddl_from_names
     from dbops.cli.running import report_of, settings_of, target_or_none
-    from dbops.errors import UsageError
     from dbops.settings import TenancyTable
 
     if not options.table.strip():
@@ -45,6 +45,39 @@ def policy(options: TenantPolicyOptions) -> Outcome:
     else:
         lines = ddl_from_names(options.table, settings.tenancy or TenancyTable())
     return Outcome(report_of("tenant policy", notes=lines), listing=lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantProbeOptions(FailOnOptions, TargetOptions):
+    """Which database; how tenants are told apart is in [tenancy] of dbops.toml."""
+
+    # Seconds: each statement is cut off long before; a catalog that takes longer is held up by something.
+    usual_seconds: ClassVar[float | None] = 600.0
+
+
+@command(app, "probe", TenantProbeOptions)
+def probe(options: TenantProbeOptions) -> Outcome:
+    """Try, read only, whether the app roles reach other tenants' rows.
+
+    Reads are made as each app role; writes are simulated by evaluating the policies on a row that does not exist. A
+    drill proves more: it tries the writes themselves, on a restored copy.
+    """
+    from dbops.cli.running import recorded, settings_of, time_limit_of
+    from dbops.connection.target import target_of
+    from dbops.drill.isolation.live import probe_live
+    from dbops.drill.isolation.options import IsolationOptions
+
+    settings = settings_of(options)
+    isolation = IsolationOptions.from_settings(settings)
+    if isolation is None or not isolation.app_roles:
+        raise UsageError(
+            "nothing says who must be kept apart: [tenancy] names no app_roles",
+            hint='add to dbops.toml: [tenancy] columns = ["org_id"], app_roles = ["the_app"]',
+        )
+    target = target_of(settings)
+    with recorded(options, settings, "tenant probe", "tenant-isolation") as (run, _):
+        probe_live(target, run, isolation, deadline=time_limit_of(options))
+    return Outcome(run.report, run.report_path)
 
 
 def _of_database(settings: Settings, target: Target, table: str) -> tuple[str, ...]:

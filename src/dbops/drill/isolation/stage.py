@@ -2,7 +2,7 @@
 
 Rules, in order:
 
-1. There is no stage without the token that dbops writes into its own copies (`token.py`).
+1. No stage that can write opens without the token that dbops puts into its own copies (`token.py`).
 2. The session is the restorer's, who is no superuser: planning a query on a restored table runs code of the archive.
 3. Triggers and rules are suppressed (`session_replication_role`), since a trigger may rewrite whose a row is and hide
    what the policies let through; row-level security is not suppressed by that.
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from dbops.drill.isolation.statements import Statement
     from dbops.drill.isolation.token import Token
-
-Statement = sql.SQL | sql.Composed
 
 _SAVEPOINT = sql.SQL("savepoint dbops_probe")
 _BACK = sql.SQL("rollback to savepoint dbops_probe; release savepoint dbops_probe")
@@ -53,8 +52,9 @@ class Answer:
 
     @property
     def untold(self) -> bool:
-        """Whether the statement was ended by something that says nothing about rights: time, memory, a crash."""
-        return self.sqlstate is not None and self.sqlstate[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
+        """Whether it was ended by something that says nothing about rights: time, memory, a crash, our own syntax."""
+        state = self.sqlstate or ""
+        return state == "42601" or state[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,13 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An open transaction of the restorer's."""
+    """An open transaction, of the restorer's (`open_stage`) or one in which the server refuses every write."""
 
     connection: Connection[tuple[Any, ...]]
+
+    def may_play(self, actor: Actor) -> bool:
+        """Return whether the session may be an actor's."""
+        return not self.attempt(None, actor.enter()).refused
 
     def attempt(self, actor: Actor | None, statement: Statement, *, only_read: bool = False) -> Answer:
         """Run a statement as an actor, or as the restorer; whatever it did is undone before this returns.

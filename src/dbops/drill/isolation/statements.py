@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dbops.drill.isolation.targets import Column, TenantTable
 
+Statement = sql.SQL | sql.Composed
 # A sample row: the text of each column, None for null.
 Sample = dict[str, str | None]
 
@@ -58,6 +59,32 @@ def count_rows(relation: sql.Identifier, column: str | None, tenant: str | None)
         "select pg_catalog.count(*), pg_catalog.count(*) filter (where {own}),"
         " pg_catalog.count(*) filter (where probed.{column} is null) from {relation} as probed"
     ).format(own=own, column=sql.Identifier(column), relation=relation)
+
+
+def count_some(table: TenantTable, limit: int) -> sql.Composed:
+    """Return the statement for the rows in sight, up to `limit`."""
+    return sql.SQL("select pg_catalog.count(*) from (select from {} limit {}) as cut").format(
+        table.identifier, sql.Literal(limit)
+    )
+
+
+def count_both(table: TenantTable, tenant: str, *, own: int, foreign: int) -> sql.Composed:
+    """Return the statement for a tenant's rows and those that are not, each up to a limit."""
+    counted = "(select pg_catalog.count(*) from (select from {} as probed where {} limit {}) as cut)"
+    mine = is_of(table, tenant)
+    others = sql.SQL("({}) is not true").format(mine)
+    parts = [
+        sql.SQL(counted).format(table.identifier, condition, sql.Literal(limit))
+        for condition, limit in ((mine, own), (others, foreign))
+    ]
+    return sql.SQL("select ") + sql.SQL(", ").join(parts)
+
+
+def edge(table: TenantTable, order: str) -> sql.Composed:
+    """Return the statement for the first ("asc") or the last ("desc") tenant."""
+    return sql.SQL(
+        "select {} from {} as probed where probed.{column} is not null order by probed.{column} {} limit 1"
+    ).format(tenant_text(table.tenant), table.identifier, sql.SQL(order), column=sql.Identifier(table.tenant))
 
 
 def sample_row(table: TenantTable, tenant: str) -> sql.Composed:

@@ -33,12 +33,13 @@ def read_sql(name: str) -> bytes:
 class Column:
     """A column; `type` is spelled for an empty search_path, `base` names what a domain is made of.
 
-    `counted`: its default moves a sequence.
+    `plain_type` is that in full. `counted`: its default moves a sequence.
     """
 
     name: str
     type: str
     base: str
+    plain_type: str
     category: str
     domain: bool
     nullable: bool

@@ -21,6 +21,9 @@ select
                 'name', a.attname,
                 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
                 'base', coalesce(base.typname, y.typname),
+                'plain_type', pg_catalog.format_type(
+                    coalesce(base.oid, y.oid), case when base.oid is null then a.atttypmod else y.typtypmod end
+                ),
                 'category', y.typcategory,
                 'domain', y.typtype = 'd',
                 'nullable', not a.attnotnull,

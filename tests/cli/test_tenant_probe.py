@@ -1,0 +1,52 @@
+"""`dbops tenant probe` on a real server, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Dbops, RunSql, UrlOf
+    from dbops.connection.server import ScratchServer
+    from dbops.connection.target import Target
+
+CONFIGURATION = """
+[tenancy]
+columns = ["org_id"]
+app_roles = ["erp_app"]
+exempt = [{ table = "public.audit_log", reason = "kept elsewhere" }]
+"""
+
+
+def test_without_app_roles_nothing_is_probed(dbops: Dbops, database: Target, url_of: UrlOf) -> None:
+    answered = dbops("tenant", "probe", "--database-url", url_of(database))
+    assert 2 == answered.code
+    assert "[tenancy] names no app_roles" in answered.err
+
+
+def test_the_erp_passes_read_only_and_the_report_is_kept(
+    dbops: Dbops, erp: Target, url_of: UrlOf, server: ScratchServer, run_sql: RunSql
+) -> None:
+    Path("dbops.toml").write_text(CONFIGURATION)
+    run_sql(erp, "grant erp_app to erp_backup")
+    try:
+        url = url_of(server.target(erp.database, user="erp_backup"))
+        answered = dbops("tenant", "probe", "--database-url", url, "--json")
+    finally:
+        run_sql(erp, "revoke erp_app from erp_backup")
+    report = answered.report
+    (check,) = report["checks"]
+    assert (0, "pass", "tenant probe") == (answered.code, check["status"], report["command"])
+    assert check["method"].endswith(": 9 pass, 7 not granted, 1 waived")
+    assert "tenant isolation of public.audit_log: exempt (kept elsewhere)" in report["notTested"]
+    assert [f"{report['runId']}/isolation.json"] == [one["path"] for one in report["artifacts"]]
+    assert Path("logs", "tenant-isolation", f"{report['runId']}.json").exists()
+
+
+def test_a_role_that_may_not_play_the_application_is_told_the_grant(
+    dbops: Dbops, erp: Target, url_of: UrlOf, server: ScratchServer
+) -> None:
+    Path("dbops.toml").write_text(CONFIGURATION)
+    answered = dbops("tenant", "probe", "--database-url", url_of(server.target(erp.database, user="erp_backup")))
+    assert 3 == answered.code
+    assert 'grant "erp_app" to "erp_backup"' in " ".join(answered.out.split())
