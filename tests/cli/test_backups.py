@@ -55,6 +55,17 @@ def test_a_list_tells_size_age_and_what_was_found_later(made: Any, dbops: Dbops,
     assert oldest.endswith("for the auditor")
 
 
+def test_the_history_is_a_page_as_well(made: Any, dbops: Dbops, bare_environment: Path) -> None:
+    assert 0 == dbops("backup", "list", "--output", "none.html").code
+    assert "no backups in" in (bare_environment / "none.html").read_text()
+    first, second = made(), made()
+    dbops("backup", "verify")
+    assert 0 == dbops("backup", "list", "--output", "backups.html").code
+    text = (bare_environment / "backups.html").read_text()
+    assert [True, True, 2] == [first in text, second in text, text.count("<svg")]
+    assert 2 == dbops("backup", "list", "--format", "junit").code
+
+
 def test_history_goes_from_old_to_new_with_rate_and_change(made: Any, dbops: Dbops) -> None:
     made(), made()
     heading, oldest, newest = dbops("backup", "list", "--history").out.splitlines()[1:]

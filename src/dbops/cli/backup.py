@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -20,7 +21,7 @@ from dbops.cli.options import (
     group_command,
 )
 from dbops.errors import DamageError, UsageError
-from dbops.render.formats import Format
+from dbops.render.formats import LISTABLE, Format
 
 if TYPE_CHECKING:
     pass
@@ -75,6 +76,8 @@ def backup(options: BackupOptions) -> Outcome:
 class BackupListOptions(BackupDirOptions, CommonOptions):
     """Where to look, and what to show."""
 
+    formats: ClassVar[frozenset[Format]] = LISTABLE | {Format.HTML}
+
     history: Annotated[
         bool, typer.Option("--history", help="Oldest first: size, change, rate and checksum status over time.")
     ] = False
@@ -82,16 +85,22 @@ class BackupListOptions(BackupDirOptions, CommonOptions):
 
 @command(app, "list", BackupListOptions)
 def list_backups(options: BackupListOptions) -> Outcome:
-    """Show the backups there are, newest first: size, duration, age, verified, drilled, held; what is unusable."""
+    """Show the backups there are, newest first: size, duration, age, verified, drilled, held; what is unusable.
+
+    --output FILE.html draws their history: size, rate and checksum status over time.
+    """
     from dbops.backup.history import entries
     from dbops.cli.running import report_of, settings_of
     from dbops.model import Artifact, utc_now
+    from dbops.render.backup_page import backup_page
     from dbops.render.backups import history_lines, list_lines, summary_line
     from dbops.storage.local import LocalStore
 
     directory = settings_of(options).backup_dir.absolute()
     if not directory.is_dir():
-        return Outcome(report_of("backup list"), listing=(f"no backups in {directory}; make one: dbops backup",))
+        nothing = (f"no backups in {directory}; make one: dbops backup",)
+        pages = {Format.HTML: partial(backup_page, (), nothing, str(directory), utc_now())}
+        return Outcome(report_of("backup list"), listing=nothing, pages=pages)
     store = LocalStore(directory)
     found = entries(store)
     unusable = [f"unusable: {one.path}: {one.reason}" for one in store.unusable()]
@@ -101,6 +110,7 @@ def list_backups(options: BackupListOptions) -> Outcome:
     return Outcome(
         report_of("backup list", notes=unusable, artifacts=artifacts),
         listing=(summary_line(found, str(directory)), *lines, *unusable),
+        pages={Format.HTML: partial(backup_page, found, unusable, str(directory), utc_now())},
     )
 
 

@@ -34,8 +34,8 @@ def list_lines(entries: Sequence[Entry], now: dt.datetime) -> tuple[str, ...]:
                 size(one.bytes),
                 _span(one.duration),
                 _span(one.age(now)),
-                _looked(one.standing.verified),
-                _looked(one.standing.drilled),
+                looked(one.standing.verified),
+                looked(one.standing.drilled),
                 one.held or "",
             )
             for one in entries
@@ -56,8 +56,8 @@ def history_lines(entries: Sequence[Entry]) -> tuple[str, ...]:
                 _span(one.duration),
                 "" if one.rate is None else f"{size(one.rate)}/s",
                 str(sum(table.rows or 0 for table in one.stored.manifest.tables)),
-                _looked(one.standing.verified),
-                _looked(one.standing.drilled),
+                looked(one.standing.verified),
+                looked(one.standing.drilled),
             )
             for one in reversed(entries)
         ],
@@ -69,7 +69,8 @@ def summary_line(entries: Sequence[Entry], where: str) -> str:
     return f"{counted(len(entries), 'backup')} in {where}, {size(sum(one.bytes for one in entries))}"
 
 
-def _looked(said: Attestation | None) -> str:
+def looked(said: Attestation | None) -> str:
+    """Return what a later run has said about a backup, and when."""
     if said is None:
         return "never"
     words = {Verdict.PASS: "ok", Verdict.FAIL: "DAMAGED", Verdict.INCONCLUSIVE: "could not tell"}[said.outcome]

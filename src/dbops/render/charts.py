@@ -104,10 +104,10 @@ def objective_chart(identity: str, scenario: str, series: Sequence[Measured]) ->
     """Return the curve of an objective against its limit; what was not measured is an exposure, and hollow."""
     kinds = {ObjectiveStatus.MET: "good", ObjectiveStatus.MISSED: "bad", ObjectiveStatus.NOT_MEASURED: "unsure"}
     newest = series[-1]
-    return _curve(
+    return curve(
         f"{identity.upper()}: {scenario}",
-        [_Point(one.at, one.value_ms, kinds[one.status], f"{duration(one.value_ms)}, {one.status}") for one in series],
-        scale=_Scale(_span_step, duration),
+        [Point(one.at, one.value_ms, kinds[one.status], f"{duration(one.value_ms)}, {one.status}") for one in series],
+        scale=SPANS,
         limit=newest.limit_ms,
         note="hollow: exposure on record, not measured"
         if any(one.status is ObjectiveStatus.NOT_MEASURED for one in series)
@@ -117,22 +117,15 @@ def objective_chart(identity: str, scenario: str, series: Sequence[Measured]) ->
 
 def size_chart(series: Sequence[Published]) -> Chart:
     """Return the curve of the backup's size."""
-    points = [_Point(one.at, one.bytes, "good", f"{size(one.bytes)} in {duration(one.duration_ms)}") for one in series]
-    return _curve("Backup size", points, scale=_Scale(_size_step, _size))
-
-
-def rate_chart(series: Sequence[tuple[dt.datetime, int]]) -> Chart:
-    """Return the curve of how fast backups were made."""
-    points = [_Point(at, rate, "good", f"{size(rate)}/s") for at, rate in series]
-    return _curve("Rate", points, scale=_Scale(_size_step, lambda value: f"{_size(value)}/s"))
+    points = [Point(one.at, one.bytes, "good", f"{size(one.bytes)} in {duration(one.duration_ms)}") for one in series]
+    return curve("Backup size", points, scale=SIZES)
 
 
 def findings_chart(series: Sequence[Found]) -> Chart:
     """Return a bar for each audit, findings stacked by severity; the newest audits where there are very many."""
     shown = series[-_MOST_BARS:]
     highest = max(sum(one.counts.values()) for one in shown)
-    scale = _Scale(_count_step, str)
-    top, y_ticks = scale.axis(highest)
+    top, y_ticks = COUNTS.axis(highest)
     slot = (WIDTH - LEFT - RIGHT) / len(shown)
     width = min(28.0, slot * 0.72)
     bars: list[Bar] = []
@@ -164,7 +157,9 @@ def _counts(found: Found) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
+class Point:
+    """What a curve goes through; `kind` is that of its mark, `text` what is said of it."""
+
     at: dt.datetime
     value: int
     kind: str
@@ -172,7 +167,7 @@ class _Point:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
     """How a quantity is cut into round steps, and how it is written."""
 
     step: Callable[[float], int]
@@ -203,7 +198,14 @@ def _size(value: int) -> str:
     return size(value).replace(".0 ", " ")
 
 
-def _curve(title: str, points: Sequence[_Point], *, scale: _Scale, limit: int | None = None, note: str = "") -> Chart:
+SPANS = Scale(_span_step, duration)
+SIZES = Scale(_size_step, _size)
+RATES = Scale(_size_step, lambda value: f"{_size(value)}/s")
+COUNTS = Scale(_count_step, str)
+
+
+def curve(title: str, points: Sequence[Point], *, scale: Scale, limit: int | None = None, note: str = "") -> Chart:
+    """Return a curve through points, oldest first, of which there is at least one."""
     highest = max(point.value for point in points)
     near = limit is not None and limit <= _FAR * highest
     top, y_ticks = scale.axis(max(highest, limit or 0) if near else highest)

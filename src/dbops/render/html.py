@@ -16,7 +16,7 @@ from dbops.evidence.trend import trend_of
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
 from dbops.render.charts import charts_of
 from dbops.render.facts import accepted, every_report, standing, verdict_line, why_undecided
-from dbops.render.pages import page
+from dbops.render.pages import Tile, page
 from dbops.render.quantities import counted, duration, size
 
 if TYPE_CHECKING:
@@ -58,15 +58,6 @@ def html_text(report: Report, trend: Trend | None = None, kept: Path | None = No
         seal=_seal(report),
         kept=kept.name if kept else None,
     )
-
-
-class Tile(NamedTuple):
-    """One figure at the top of the page."""
-
-    label: str
-    value: str
-    words: str
-    kind: str
 
 
 def _tiles(report: Report) -> Iterator[Tile]:

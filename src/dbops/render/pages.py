@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dbops.render.quantities import counted, duration, size, with_sizes
 from dbops.render.terminal import clean
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Tile(NamedTuple):
+    """One figure at the top of a page; `kind` is good, bad, unsure or plain."""
+
+    label: str
+    value: str
+    words: str
+    kind: str
 
 
 def page(template: str, **values: Any) -> str:

@@ -7,14 +7,14 @@ listed with the reason. No page leaves anything out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dbops.evidence.answers import Answer
 from dbops.evidence.controls import control_map
 from dbops.model import ObjectiveStatus, Verdict
 from dbops.render.charts import charts_of
 from dbops.render.markdown import prose, span, table
-from dbops.render.pages import page
+from dbops.render.pages import Tile, page
 from dbops.render.quantities import counted, duration
 
 if TYPE_CHECKING:
@@ -29,15 +29,6 @@ _VERDICTS = ("pass", "fail", "inconclusive", "aborted")
 _OBJECTIVES = ("Objective", "Limit", "Met", "Missed", "Not measured", "Best", "Median", "Worst")
 _WAIVED = ("Database", "Rule", "Object", "Reason", "Owner", "Expires", "Audits")
 _KINDS = {Answer.YES: "good", Answer.NO: "bad", Answer.NOT_CHECKED: "unsure"}
-
-
-class Tile(NamedTuple):
-    """One figure at the top of the page."""
-
-    label: str
-    value: str
-    words: str
-    kind: str
 
 
 def headline(verification: Verification, period: Period) -> str:
