@@ -130,6 +130,7 @@ def test_names_and_types_are_the_databases(
     policy = policy_of('[tenancy]\ncolumns = ["Org Id"]\nsetting = "my.org"')
     lines = ddl_of(snapshot(database), policy, '"Sales"."Order"')
     assert any("""("Org Id" = (select nullif(current_setting('my.org', true), '')::uuid))""" in line for line in lines)
+    assert 'alter table "Sales".old enable row level security, force row level security;' in lines
     run(database, lines)
     assert ('-- "Sales"."Order": nothing is missing.',) == ddl_of(snapshot(database), policy, '"Sales"."Order"')
 

@@ -172,8 +172,18 @@ def _policies(catalog: Catalog, policy: Policy, judged: Judged) -> Iterator[str]
             word = spelled_privilege(letter).lower()
             name = fresh_name("tenant", (word,), taken, plain=True, shape=judged.name)
             yield create_policy(name, judged.name, word, _spelled_roles(roles), same)
-    if not (judged.table.rls_enabled and judged.table.rls_forced):
-        yield enable_row_security(judged.name).sql
+    # A partition that is reached by its own name goes by its own policies: with none of them it shows nobody a row.
+    for table in (judged.table, *_partitions(catalog, judged.table.oid)):
+        if not (table.rls_enabled and table.rls_forced):
+            yield enable_row_security(qualified(table.schema, table.name)).sql
+
+
+def _partitions(catalog: Catalog, table: int) -> Iterator[Relation]:
+    """Yield the partitions at any depth that can have row-level security."""
+    for partition in catalog.partitions.get(table, ()):
+        if partition.is_table:
+            yield partition
+            yield from _partitions(catalog, partition.oid)
 
 
 def create_floor(name: str, table: str, condition: str) -> str:
