@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dbops.connection.target import Target
-    from dbops.model import Check, Report
+    from dbops.model import Check, Objective, Report
 
 SEGMENT = 1 << 20
 DRILLER = "driller"
@@ -47,6 +47,10 @@ class Archiving:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def commit(self, rows: int = 1) -> None:
+        """Commit something that is lost unless it is archived."""
+        self.sql(f"insert into kept (text) select repeat('y', 1000) from generate_series(1, {rows})")
+
     def archive_by(self, command: str) -> None:
         """Set archive_command at run time, and nudge the archiver."""
         self.sql(f"alter system set archive_command = '{command.replace(chr(39), chr(39) * 2)}'")
@@ -58,7 +62,14 @@ class Archiving:
         return f"test ! -f {place}/%f && cp %p {place}/%f.part && mv {place}/%f.part {place}/%f"
 
 
-@pytest.fixture(scope="module", params=["installed", "wheel"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both majors where a module says so, else the installed one: what they do was found to be the same."""
+    if "archiving_server" in metafunc.fixturenames:
+        programs = getattr(metafunc.module, "PROGRAMS", ["installed"])
+        metafunc.parametrize("archiving_server", programs, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def archiving_server(request: pytest.FixtureRequest) -> Iterator[Archiving]:
     binaries = find_server(None, environ=os.environ) if request.param == "installed" else find_embedded()
     if binaries is None:
@@ -73,6 +84,7 @@ def archiving_server(request: pytest.FixtureRequest) -> Iterator[Archiving]:
             "create table kept (id bigint generated always as identity primary key, text text)",
             "insert into kept (text) select repeat('x', 100) from generate_series(1, 2000)",
             "alter system set archive_timeout = '60s'",
+            "create role stranger login",
         )
         yield running
 
@@ -82,6 +94,7 @@ def archiving(archiving_server: Archiving) -> Iterator[Archiving]:
     """The server with an archiver that works, whatever the test before did to it."""
     for path in archiving_server.archive.iterdir():
         path.unlink()
+    archiving_server.sql("alter system set archive_timeout = '60s'")
     archiving_server.archive_by(archiving_server.good_command)
     yield archiving_server
     archiving_server.archive_by(archiving_server.good_command)
@@ -120,3 +133,8 @@ def answers(report: Report) -> dict[str, str]:
 def check_of(report: Report, name: str) -> Check:
     """Return one check of a report."""
     return next(check for check in report.checks if check.check == name)
+
+
+def rpo_of(report: Report) -> Objective:
+    """Return the objective for the loss of the host."""
+    return next(one for one in report.objectives if (one.id, one.scenario) == ("rpo", "host loss"))

@@ -18,6 +18,8 @@ What this does not do: take the backup, look for holes, or judge what was recove
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shlex
@@ -33,10 +35,11 @@ from dbops.connection.session import read_only
 from dbops.drill.pitr.snapshots import Finished
 from dbops.drill.pitr.wal import format_lsn, parse_lsn
 from dbops.errors import DbopsError, DeadlineError, ProgramFailedError, UnavailableError
+from dbops.secrets import redact
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dbops.connection.binaries import Binaries
     from dbops.connection.deadline import Deadline
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from dbops.drill.pitr.base import BaseBackup
 
 _POLL_SECONDS = 0.02
+_DYING_SECONDS = 5.0
 _REMOVED = ("standby.signal", "recovery.signal", "postmaster.pid", "postmaster.opts")
 # Everything that reaches beyond the copy, or would run what the source's configuration says.
 _HARMLESS = {
@@ -71,6 +75,7 @@ _HARMLESS_SINCE = {
 _CONFIRMED = {"archive_mode": "off", "listen_addresses": "", "hot_standby": "on", "ssl": "off"}
 _NOT_REACHED = "recovery ended before configured recovery target was reached"
 _IN_THE_FUTURE = "22023"
+_GIVES_UP = frozenset({"FATAL", "PANIC"})
 _TOO_SMALL = re.compile(r"insufficient parameter settings")
 
 
@@ -159,18 +164,29 @@ class RecoveredServer(ScratchServer):
         if self.run_as:
             _give_tree(self.data_directory, self.run_as.uid, self.run_as.gid)
 
-    def _await_ready(self, seconds: float) -> None:
+    def start(self) -> None:
+        """Start the server; it takes connections when it is consistent, which is before the target."""
+        with self._explaining():
+            super().start()
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn what goes wrong while the server dies into why it died: connections go a moment before it does."""
         try:
-            super()._await_ready(seconds)
-        except ProgramFailedError as error:
+            yield
+        except DeadlineError:
+            raise
+        except UnavailableError as error:
+            if self._running is None or self._process.wait(_DYING_SECONDS) is None:
+                raise
             raise self._explained(error) from error
 
     def _explained(self, error: DbopsError) -> DbopsError:
         """Return the error in the words of recovery, where the server's log has them."""
-        said = self._last_words()
+        said = self._why_recovery_ended()
         if _NOT_REACHED in said:
             return NotReachedError(
-                f"the log ended before {self.goal.words}: {said.splitlines()[-1]}",
+                f"the log ended before {self.goal.words}: {said}",
                 hint="a segment is missing, damaged or unreadable; take a new base backup, then see archive_command",
             )
         if _TOO_SMALL.search(said):
@@ -178,7 +194,18 @@ class RecoveredServer(ScratchServer):
                 f"the copy's settings are smaller than the source's: {said}",
                 hint="the source's limits were raised while the drill went on; run it again",
             )
-        return error
+        return ProgramFailedError(f"the recovery to {self.goal.words} ended: {said}") if said else error
+
+    def _why_recovery_ended(self) -> str:
+        """Return why the process that replays gave up; its last words are followed by those of everybody else."""
+        found = ""
+        with contextlib.suppress(OSError), self.log_path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError):
+                    entry = json.loads(line)
+                    if entry.get("backend_type") == "startup" and entry.get("error_severity") in _GIVES_UP:
+                        found = "; ".join(entry[key] for key in ("message", "detail") if entry.get(key))
+        return redact(found)
 
     def _confirm_settings(self) -> None:
         with read_only(self.reader, deadline=self._deadline.left()) as session:
@@ -195,22 +222,14 @@ class RecoveredServer(ScratchServer):
 
     def await_paused(self) -> None:
         """Return when replay is paused at the target. Raises NotReachedError, DeadlineError."""
-        try:
-            with read_only(self.reader, deadline=self._deadline.left(), idle_timeout=None) as session:
-                while _pause_state(session) != "paused":
-                    if self._process.wait(_POLL_SECONDS) is not None:
-                        break
-                    self._deadline.left()
-                else:
-                    return
-        except DeadlineError:
-            raise
-        except UnavailableError as error:
-            # The connection goes with the server, a moment before the server itself.
-            if self._process.wait(5.0) is None:
-                raise
-            raise self._explained(error) from error
-        raise self._explained(ProgramFailedError(f"the scratch server ended: {self._last_words()}"))
+        with (
+            self._explaining(),
+            read_only(self.reader, deadline=self._deadline.left(), idle_timeout=None) as session,
+        ):
+            while _pause_state(session) != "paused":
+                if self._process.wait(_POLL_SECONDS) is not None:
+                    raise ProgramFailedError(f"the scratch server ended: {self._last_words()}")
+                self._deadline.left()
 
     def replayed(self) -> tuple[int, Finished]:
         """Return how far replay came, and which transactions are finished."""
