@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.connection.binaries import find_embedded, find_server
+from dbops.connection.deadline import Deadline
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
 from dbops.drill.options import DrillOptions
+from dbops.drill.pitr.base import Taker
 from dbops.drill.pitr.drill import drill_pitr
 from dbops.errors import DbopsError
 from dbops.evidence.run import Run
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 
 SEGMENT = 1 << 20
 DRILLER = "driller"
+EVERYTHING = dict.fromkeys(
+    (
+        "base-backup", "wal-archived", "wal-complete", "wal-timeline", "recovered-to-time", "row-counts", "row-digests",
+        "recovered-to-tip", "wal-control", "archive-untouched",
+    ),
+    "pass",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,3 +147,10 @@ def check_of(report: Report, name: str) -> Check:
 def rpo_of(report: Report) -> Objective:
     """Return the objective for the loss of the host."""
     return next(one for one in report.objectives if (one.id, one.scenario) == ("rpo", "host loss"))
+
+
+@pytest.fixture
+def base_backup(archiving: Archiving, tmp_path: Path) -> Path:
+    directory = tmp_path / "base"
+    Taker(archiving.server.binaries, tmp_path, Deadline.after(60)).take(archiving.target, directory, "nightly")
+    return directory

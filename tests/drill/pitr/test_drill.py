@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from dbops.connection.deadline import Deadline
-from dbops.drill.pitr.base import Taker
 from dbops.model import ObjectiveStatus, Verdict
 
-from .conftest import answers, check_of, rpo_of
+from .conftest import EVERYTHING, answers, check_of, rpo_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,40 +19,6 @@ if TYPE_CHECKING:
     from dbops.model import Report
 
     from .conftest import Archiving
-
-PROGRAMS = ["installed", "wheel"]
-EVERYTHING = dict.fromkeys(
-    (
-        "base-backup", "wal-archived", "wal-complete", "wal-timeline", "recovered-to-time", "row-counts", "row-digests",
-        "recovered-to-tip", "wal-control", "archive-untouched",
-    ),
-    "pass",
-)  # fmt: skip
-
-
-@pytest.fixture
-def base_backup(archiving: Archiving, tmp_path: Path) -> Path:
-    directory = tmp_path / "base"
-    Taker(archiving.server.binaries, tmp_path, Deadline.after(60)).take(archiving.target, directory, "nightly")
-    return directory
-
-
-def test_an_idle_server_is_recovered_to_a_moment_and_to_its_last_archived_commit(
-    archiving: Archiving, drill: Callable[..., Report], base_backup: Path
-) -> None:
-    report = drill(base_backup=base_backup)
-    assert (report.problem, EVERYTHING) == (None, answers(report))
-    assert (Verdict.PASS, Verdict.PASS) == (report.verdict, report.restorability)
-    rpo = rpo_of(report)
-    # Of the three canaries the last is sent when the archive has been listed: it is lost, and known to be.
-    assert (ObjectiveStatus.MET, 1) == (rpo.status, rpo.inputs["transactions_lost"])
-    assert 0 < (rpo.now_ms or 0) <= (rpo.worst_ms or 0) < 20_000
-    assert 60_000 <= (rpo.bound_ms or 0) < 80_000
-    rto = next(one for one in report.objectives if one.id == "rto")
-    assert (ObjectiveStatus.MET, sum(v for v in rto.inputs.values() if isinstance(v, int))) == (
-        rto.status, rto.value_ms,
-    )  # fmt: skip
-    assert archiving.sql("select count(*) from kept") == [(2000,)]
 
 
 @pytest.fixture
@@ -112,10 +76,8 @@ def test_what_is_lost_on_an_idle_server_is_nothing_whatever_the_age_of_its_archi
     archiving.commit()
     archiving.sql("select pg_switch_wal()")
     archiving.sql("checkpoint")  # moves the end of the log, and commits nothing
-    assert (0, 0) == (
-        rpo_of(drill(canary=False, base_backup=base_backup)).now_ms,
-        rpo_of(drill(canary=False, base_backup=base_backup)).inputs["transactions_lost"],
-    )
+    rpo = rpo_of(drill(canary=False, base_backup=base_backup))
+    assert (0, 0) == (rpo.now_ms, rpo.inputs["transactions_lost"])
 
 
 def test_a_drill_takes_a_base_backup_of_its_own_and_does_not_pass_it_off_as_one_to_rely_on(
