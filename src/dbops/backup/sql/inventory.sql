@@ -21,7 +21,12 @@ relations as materialized (
         and (1259, c.oid) not in (select m.classid, m.objid from members as m)
 ),
 tables as materialized (
-    select r.oid, r.ident, r.relkind from relations as r where r.relkind in ('r', 'p', 'v', 'm', 'f')
+    select
+        r.oid, r.ident, r.relkind,
+        -- A child that is no partition comes back with its parent's columns first, wherever they stood.
+        exists (select from pg_catalog.pg_inherits as h where h.inhrelid = r.oid) and not r.relispartition as inherits
+    from relations as r
+    where r.relkind in ('r', 'p', 'v', 'm', 'f')
 ),
 routines as materialized (
     select
@@ -126,7 +131,10 @@ facts as (
     select
         'column', t.ident || '.' || pg_catalog.quote_ident(a.attname),
         pg_catalog.concat_ws(
-            ' ', pg_catalog.row_number() over (partition by a.attrelid order by a.attnum),
+            ' ',
+            case
+                when not t.inherits then pg_catalog.row_number() over (partition by a.attrelid order by a.attnum)
+            end,
             pg_catalog.format_type(a.atttypid, a.atttypmod),
             case when a.attcollation <> y.typcollation then 'collate ' || a.attcollation::pg_catalog.regcollation end,
             case when a.attnotnull then 'not null' end,

@@ -1,0 +1,41 @@
+-- One of each thing that a comparison of copies may overlook, in a schema of its own, readable at a glance.
+create schema s;
+create table s.pairs (v text);
+insert into s.pairs values ('a'), ('a'), ('b'), ('b');
+create table s.widths (id int primary key, x text, y text);
+insert into s.widths values (1, 'ab', 'c'), (2, '', null), (3, repeat('long', 5000), 'x');
+create table s.numbers (id int primary key, n numeric, f float8, j json, at timestamptz);
+insert into s.numbers values (1, 1.0, 0.1, '{"a": 1, "b": 2}', '2026-01-01 00:00:00+00'), (2, 1.00, '-0', '[]', 'infinity');
+create table s.identities (
+    id int generated always as identity, twice int generated always as (half * 2) stored, half int default 1
+);
+insert into s.identities (half) values (1), (2);
+create table s.parted (k int, word text) partition by list (k);
+create table s.parted_a partition of s.parted for values in (1);
+create table s.parted_b (gone int, word text, k int);
+alter table s.parted_b drop column gone;
+alter table s.parted attach partition s.parted_b for values in (2);
+insert into s.parted values (1, 'one'), (2, 'two');
+create table s.mother (id int, name text);
+create table s.daughter (extra int, name text, id int);
+alter table s.daughter inherit s.mother;
+insert into s.mother values (1, 'mother');
+insert into s.daughter values (7, 'daughter', 2);
+create table s.chicken (id int primary key, egg int);
+create table s.egg (id int primary key, chicken int constraint from_chicken references s.chicken);
+insert into s.chicken values (1, 1);
+insert into s.egg values (1, 1);
+alter table s.chicken add constraint from_egg foreign key (egg) references s.egg deferrable initially deferred;
+create unlogged table s.fleeting (id int primary key);
+insert into s.fleeting values (1), (2);
+create table s.tenants (org int, secret text);
+insert into s.tenants values (1, 'one'), (2, 'two');
+alter table s.tenants enable row level security;
+alter table s.tenants force row level security;
+create policy own on s.tenants using (org = nullif(current_setting('app.org', true), '')::int);
+create materialized view s.summary as select count(*) as rows from s.widths;
+create sequence s.counter;
+select nextval('s.counter');
+select lo_from_bytea(77, 'large object');
+create index words on s.parted (word);
+comment on table s.pairs is 'two and two';
