@@ -198,7 +198,7 @@ def _size(value: int) -> str:
     return size(value).replace(".0 ", " ")
 
 
-SPANS = Scale(_span_step, duration)
+SPANS = Scale(_span_step, lambda value: duration(value).replace(".0 ", " "))
 SIZES = Scale(_size_step, _size)
 RATES = Scale(_size_step, lambda value: f"{_size(value)}/s")
 COUNTS = Scale(_count_step, str)
@@ -216,6 +216,8 @@ def curve(title: str, points: Sequence[Point], *, scale: Scale, limit: int | Non
     ]
     line = " ".join(f"{'L' if number else 'M'}{mark.x} {mark.y}" for number, mark in enumerate(marks))
     floor = HEIGHT - BOTTOM
+    if len(marks) == 1:  # alone it would float: it stands on a stem
+        line = f"M{marks[0].x} {floor} L{marks[0].x} {marks[0].y}"
     area = f"{line} L{marks[-1].x} {floor} L{marks[0].x} {floor} Z" if len(marks) > 1 else ""
     allowed = f" of {scale.write(limit)} allowed" if limit is not None else ""
     notes = [note, "" if near or limit is None else f"limit {scale.write(limit)}, above the scale"]

@@ -83,9 +83,8 @@ def _tiles(report: Report) -> Iterator[Tile]:
 def _objective_tile(objective: Objective) -> Tile:
     kinds = {ObjectiveStatus.MET: "good", ObjectiveStatus.MISSED: "bad", ObjectiveStatus.NOT_MEASURED: "unsure"}
     value = objective.status.value if objective.value_ms is None else duration(objective.value_ms)
-    words = f"{objective.status}, {duration(objective.limit_ms)} allowed"
-    if objective.value_ms is None:
-        words = f"{duration(objective.limit_ms)} allowed"
+    met = "" if objective.value_ms is None else f"{objective.status}, "
+    words = f"{met}{duration(objective.limit_ms)} allowed, {objective.scenario}"
     return Tile(objective.id.upper(), value, words, kinds[objective.status])
 
 
