@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -222,6 +223,57 @@ def refused_sign_ins(listening: Path, key: Authenticator) -> None:
     client.cookie = before  # the same answer once more, with the cookie of that time
     assert client.json("POST", "/sign-in/finish", answer) == refused
     client.close()
+
+
+# What a client can put on the wire beside its session cookie, to get at the other tenant.
+RAW = {
+    "two lines": "GET /customers HTTP/1.1\r\nX-Org-Id: 1\r\nX-Org-Id: 2",
+    "two lines, other case": "GET /customers HTTP/1.1\r\nx-org-id: 1\r\nX-ORG-ID: 2",
+    "underscores": "GET /customers HTTP/1.1\r\nX_Org_Id: 2\r\nX-Org-Id: 1",
+    "underscores alone": "GET /customers HTTP/1.1\r\nX_Org_Id: 2",
+    "space before the colon": "GET /customers HTTP/1.1\r\nX-Org-Id : 2",
+    "a folded line": "GET /customers HTTP/1.1\r\nX-Org-Id: 1\r\n 2",
+    "a tab": "GET /customers HTTP/1.1\r\nX-Org-Id:\t2\t",
+    "a vertical tab": "GET /customers HTTP/1.1\r\nX-Org-Id: 2\v",
+    "NUL": "GET /customers HTTP/1.1\r\nX-Org-Id: 2\0",
+    "a bare line feed": "GET /customers HTTP/1.1\r\nX-Other: 1\nX-Org-Id: 2",
+    "a whole address": "GET http://localhost/customers?org_id=2 HTTP/1.1",
+    "a fragment": "GET /customers#?org_id=2 HTTP/1.1",
+    "two question marks": "GET /customers?org_id=1?org_id=2 HTTP/1.1",
+    "a method to override": "GET /customers?org_id=2 HTTP/1.1\r\nX-HTTP-Method-Override: OPTIONS",
+    "an upgrade": "GET /customers?org_id=2 HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade",
+    "a proxy's address": "GET /customers?org_id=2 HTTP/1.1\r\nX-Original-URL: /health\r\nX-Rewrite-URL: /health",
+    "HTTP/1.0": "GET /customers?org_id=2 HTTP/1.0",
+    "a second request in the body": (
+        "GET /customers HTTP/1.1\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\nGET /customers?org_id=2 HTTP/1.1"
+    ),
+}
+
+
+@pytest.mark.parametrize("store", ["psycopg"])
+def test_nothing_that_a_client_can_put_on_the_wire_shows_another_tenants_rows(
+    tenants: Target, signed_in: Callable[[Path, int], Client], store: str
+) -> None:
+    with served(tenants, store) as listening:
+        client = signed_in(listening, FIRST)
+        answers = {title: sent(listening, lines, client.cookie) for title, lines in RAW.items()}
+        assert '"org_id":1' in sent(listening, "GET /customers HTTP/1.1\r\nX-Org-Id: 1", client.cookie)
+        client.close()
+    assert [] == [title for title, answer in answers.items() if '"org_id":2' in answer]
+    told = [title for title, answer in answers.items() if not re.match(r"HTTP/1\.[01] (200|400|403) ", answer)]
+    assert [] == told
+    for title in ("two lines", "two lines, other case"):
+        assert "org_id_conflict" in answers[title]
+
+
+def sent(listening: Path, lines: str, cookie: str) -> str:
+    """Send bytes as they are, and return all that comes back."""
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(20)
+        wire.connect(str(listening))
+        wire.sendall(f"{lines}\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
 
 
 @dataclass
