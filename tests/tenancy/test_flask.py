@@ -225,7 +225,7 @@ def test_a_nested_blueprints_endpoint_is_exempt_by_its_whole_name(make_app: Make
     assert refused(ask(app, "/bound")) == (400, "org_id_required")
 
 
-def test_a_class_is_exempt_by_its_decorators_and_not_by_inheritance(app: Flask) -> None:
+def test_a_class_is_marked_in_its_decorators(app: Flask) -> None:
     class Open(MethodView):
         decorators = [tenant_exempt]  # noqa: RUF012  (as Flask spells it)
 
@@ -448,6 +448,16 @@ def test_a_view_may_be_marked_below_or_above_its_route(app: Flask, order: str) -
     else:
         tenant_exempt(app.get("/marked")(view))
     assert ask(app, "/marked").text == "None"
+
+
+def test_a_test_that_opens_a_context_around_requests_sees_on_g_what_the_last_one_left(app: Flask) -> None:
+    with app.app_context():
+        for user, tenant in [("one", 1), ("primary", 2), ("one", 1)]:
+            ask(app, user=user)
+            assert tenant == g.org_id
+            assert g.user.organizations[-1] in {1, 2}
+        g.user = None
+        assert refused(ask(app)) == (400, "org_id_required")
 
 
 def test_a_mirror_that_differs_raises(app: Flask) -> None:

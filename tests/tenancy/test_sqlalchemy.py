@@ -38,6 +38,17 @@ class Customer(Base):
     name: Mapped[str]
 
 
+class ById(Base):
+    """The same table, as an application maps it that thinks of ids alone."""
+
+    __table__ = sa.Table(
+        "customers",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True),
+        sa.Column("org_id", sa.BigInteger),
+    )
+
+
 def url_of(target: Target) -> sa.URL:
     where = {"host": target.host, "port": str(target.port)}
     return sa.URL.create("postgresql+psycopg", username="erp_app", database=target.database, query=where)
@@ -271,3 +282,16 @@ def test_threads_that_share_one_connection_never_see_each_others_rows(engine: sa
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_session_that_serves_two_tenants_may_remember_the_first_ones_objects(engine: sa.Engine) -> None:
+    """What the docs warn of: what a session remembers is asked of no database."""
+    with Session(engine, expire_on_commit=False) as session:
+        with tenant_context(1):
+            first = session.scalars(sa.select(ById)).first()
+            assert first is not None
+            session.commit()
+        with tenant_context(2):
+            assert session.get(ById, first.id) is first
+    with tenant_context(2), Session(engine) as session:
+        assert session.get(ById, first.id) is None

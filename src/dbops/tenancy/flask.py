@@ -25,9 +25,10 @@ from dbops.errors import ConfigurationError
 from dbops.tenancy import context
 from dbops.tenancy.claims import HEADERS, PARAMETERS, ClaimNames, Reason, Refusal, settle
 from dbops.tenancy.context import NO_TENANT, Enclosing, Tenant
-from dbops.tenancy.decide import Identity, decide
+from dbops.tenancy.decide import decide
 from dbops.tenancy.environment import DEFAULT, ENVIRONMENTS, STRICT, Boundaries, strictness
-from dbops.tenancy.parse import NotAnId, reader
+from dbops.tenancy.parse import reader
+from dbops.tenancy.people import People, taken
 from dbops.tenancy.problems import OrgContextConflict, OrgContextMissing, UnverifiedTenant, extra_missing
 
 try:
@@ -77,12 +78,13 @@ _BODIES = {
 class _Record:
     """What was decided for one request; kept on the request, so that no other one finds it."""
 
-    __slots__ = ("app", "found", "is_guarded", "told")
+    __slots__ = ("app", "found", "is_guarded", "is_over", "told")
 
     def __init__(self, app: Flask, found: dict[str, Any] | None) -> None:
         self.app = app
-        self.found = found  # what another request had on `flask.g` when this one began there
+        self.found = found  # what an unfinished request had on `flask.g` when this one began there
         self.is_guarded = False
+        self.is_over = False
         self.told = Enclosing(self, NO_TENANT)
 
 
@@ -114,7 +116,7 @@ def install_tenant_guard(  # noqa: PLR0913  (each is one decision of the applica
     guard = _Guard(
         ids=ids,
         boundaries=Boundaries(_configured(app), ids),
-        people=_People(ids, app.ensure_sync(identity or _signed_in), memberships and app.ensure_sync(memberships)),
+        people=People(ids, app.ensure_sync(identity or _signed_in), memberships and app.ensure_sync(memberships)),
         names=ClaimNames(headers, parameters),
         exempt=frozenset(exempt_endpoints),
     )
@@ -149,53 +151,18 @@ def resolve_org_id() -> OrgId:
 def tenant_exempt(view: View) -> View:
     """Mark a view that is for no tenant in particular: within it there is none, not even the default."""
     if isinstance(view, type):
-        raise TypeError("mark no class: its subclasses would be exempt too; put tenant_exempt into its `decorators`")
+        raise TypeError(
+            "it is the view made of a class that is marked: put tenant_exempt into the class's `decorators`"
+        )
     setattr(view, _EXEMPT, True)
     return view
-
-
-class _People:
-    """Who is asking, and for which tenants they may."""
-
-    def __init__(
-        self, ids: Reader, identity: Callable[[], Any], memberships: Callable[[Any], Iterable[Any]] | None
-    ) -> None:
-        self._ids = ids
-        self._identity = identity
-        self._memberships = memberships
-
-    def asking(self) -> Identity | None:
-        """Return who is signed in, with what they may; None for nobody."""
-        user = self._identity()
-        if user is None or not _is_authenticated(user):
-            return None
-        primary = self._primary(user)
-        if self._memberships is not None:
-            return Identity(self._ids_of(self._memberships(user)), primary)
-        own = self._ids_of(getattr(user, "organizations", None))
-        return Identity(own if primary is None else own | {primary}, primary)
-
-    def _primary(self, user: Any) -> OrgId | None:
-        value = getattr(user, "org_id", None)
-        return None if value is None else self._taken(value)
-
-    def _ids_of(self, values: Iterable[Any] | None) -> frozenset[OrgId]:
-        if isinstance(values, str | bytes):
-            raise TypeError("memberships are a collection of ids, not one text")
-        return frozenset(map(self._taken, values or ()))
-
-    def _taken(self, value: Any) -> OrgId:
-        try:
-            return self._ids.take(value)
-        except NotAnId as problem:
-            raise TypeError(f"a membership of type {type(value).__name__} is no id of a tenant") from problem
 
 
 class _Guard:
     """What is installed on one application."""
 
     def __init__(
-        self, *, ids: Reader, boundaries: Boundaries, people: _People, names: ClaimNames, exempt: frozenset[str]
+        self, *, ids: Reader, boundaries: Boundaries, people: People, names: ClaimNames, exempt: frozenset[str]
     ) -> None:
         self.ids = ids
         self._boundaries = boundaries
@@ -265,12 +232,13 @@ class _Guard:
 def _begin(app: Flask, **_: Any) -> _Record:
     """Begin a request: nothing is decided, and nothing is left of another request."""
     shared: dict[str, Any] = vars(_itself(g))
-    record = _Record(app, dict(shared) if _RECORD in shared else None)
+    previous: _Record | None = shared.get(_RECORD)
+    record = _Record(app, None if previous is None or previous.is_over else dict(shared))
     setattr(_itself(request), _RECORD, record)
     # `g` is new, or somebody opened it around several requests, or another request left it or is waiting for this one.
     # What it held before its first request, it holds again: who is signed in, connections, all that is kept there.
     before = shared.setdefault(_BEFORE, dict(shared))
-    if record.found is not None:
+    if previous is not None:
         shared.clear()
         shared.update(before)
         shared[_BEFORE] = before
@@ -280,12 +248,16 @@ def _begin(app: Flask, **_: Any) -> _Record:
 
 
 def _end(_app: Flask, **_: Any) -> None:
-    """End a request that ran within another one, or on what that had left: it finds its `g` as it was."""
+    """End a request; one that is not over and on whose `g` this one ran finds it as it was."""
     record: _Record | None = vars(_itself(request)).get(_RECORD)
+    if record is None:
+        return
+    record.is_over = True
     shared: dict[str, Any] = vars(_itself(g))
-    if shared.get(_RECORD) is record and record is not None and record.found is not None:
+    found = record.found
+    if found is not None and shared.get(_RECORD) is record:
         shared.clear()
-        shared.update(record.found)
+        shared.update(found)
 
 
 def _enclosing() -> Enclosing | None:
@@ -317,7 +289,7 @@ def _outside_requests(app: Flask, guard: _Guard) -> Enclosing:
     """Answer for an application context alone, and for a test's request context that nobody dispatched."""
     own = g.get("org_id")
     if own is not None and _RECORD not in g:  # else a request that is over has left it
-        return Enclosing(None, Tenant(guard.ids.take(own), verified=True, source="g.org_id"))
+        return Enclosing(None, Tenant(taken(guard.ids, own, "g.org_id"), verified=True, source="g.org_id"))
     default = guard._boundaries.terms(trying=_is_trying(app)).default  # noqa: SLF001  (the guard's own module)
     if default is not None:
         return Enclosing(None, Tenant(default, verified=True, source=DEFAULT))
@@ -330,11 +302,6 @@ def _signed_in() -> Any:
 
         return _itself(current_user)
     return g.get("user")
-
-
-def _is_authenticated(user: Any) -> bool:
-    said = getattr(user, "is_authenticated", True)
-    return bool(said() if callable(said) else said)
 
 
 def _itself(proxy: Any) -> Any:
