@@ -84,7 +84,7 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     if depth == "schema":
         drill_schema(target, run, options=options, progress=progress)
         return
-    identity, copies = identify(target, run)
+    identity, copies = identify(target, run, settings)
     options = replace(options, copies=copies)
     store = _store(settings.backup_dir)
     if depth == "pitr":
@@ -103,14 +103,19 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     drill_restore(identity, store, run, options=_with_workload(options, target), progress=progress)
 
 
-def identify(target: Target, run: Run) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
+def identify(
+    target: Target, run: Run, settings: Settings | None = None
+) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
     """Return which database of which cluster this is (backups are found by that, not by address), and its copies."""
     from dbops.connection.session import read_only
     from dbops.drill.rpo.live import copies_of
+    from dbops.drill.rpo.pgbackrest import PgBackRest
 
+    named = settings.drill.pgbackrest if settings else None
+    repository = PgBackRest(named.stanza, named.config) if named else None
     with run.step("identify"), read_only(target) as session:
         run.target = session.info()
-        return run.target, copies_of(session)
+        return run.target, copies_of(session, settings.environment if settings else {}, repository)
 
 
 def _history(store: LocalStore | None, identity: TargetInfo) -> list[BackupManifest]:

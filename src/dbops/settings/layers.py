@@ -42,7 +42,7 @@ _VARIABLES: Mapping[str, str] = {
 _PATHS = frozenset(
     {
         "evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir",
-        "drill.wal_archive", "drill.base_backup",
+        "drill.wal_archive", "drill.base_backup", "drill.pgbackrest.config",
     }
 )  # fmt: skip
 _LIST_SEPARATOR = ","

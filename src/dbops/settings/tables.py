@@ -78,6 +78,13 @@ class Probe(Table):
     value: str | int | float | bool
 
 
+class PgBackRestTable(Table):
+    """`[drill.pgbackrest]`: the repository that WAL is archived to; `config` as in archive_command."""
+
+    stanza: Name
+    config: Path | None = None
+
+
 class DrillTable(Table):
     """`[drill]`: how deep; no depth means `restore` where a backup exists. `digest = "auto"` is full up to 10 GiB.
 
@@ -92,6 +99,7 @@ class DrillTable(Table):
     base_backup: Path | None = None
     archive_wait: PositiveDuration = dt.timedelta(minutes=1)
     offsite: tuple[Literal["dumps", "wal", "replica"], ...] = ()
+    pgbackrest: PgBackRestTable | None = None
     probe: tuple[Probe, ...] = ()
 
 

@@ -24,6 +24,7 @@ from dbops.drill.pitr.source import open_source
 from dbops.drill.pitr.wal import timeline_of_history
 from dbops.drill.rpo.copies import Kind
 from dbops.drill.rpo.dumps import of_dumps
+from dbops.drill.rpo.wal import NAME
 from dbops.errors import DamageError, DbopsError, UsageError
 from dbops.model import CheckStatus, Scope, Verdict
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from dbops.drill.pitr.archive import Listing
     from dbops.drill.pitr.base import BaseBackup
     from dbops.drill.pitr.wal import Segments
+    from dbops.drill.rpo.copies import SurvivingCopy
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Check, Progress
 
@@ -57,7 +59,7 @@ def drill_pitr(
         raise UsageError("depth pitr needs the directory that WAL is archived to", hint="name it: --wal-archive DIR")
     run.restorability = Verdict.INCONCLUSIVE
     deadline = Deadline.after(options.deadline)
-    dumps = [*of_dumps(history, run.clock.now()), *(one for one in options.copies or () if one.kind is Kind.DUMPS)]
+    dumps = [*of_dumps(history, run.clock.now()), *_others(options.copies or ())]
     try:
         with place() as where, open_source(target, deadline.left(), takes_base=options.base_backup is None) as source:
             run.target = source.info
@@ -108,6 +110,11 @@ def _drill(scene: Scene) -> Outcome:
     scene.add(_untouched([before, listing], list_archive(scene.archive), log.segments, log.first))
     run.restorability = _restorability(scene, recovered=recovered is not None)
     return Outcome(base, log, moment, waited, hole, recovered)
+
+
+def _others(copies: Sequence[SurvivingCopy]) -> list[SurvivingCopy]:
+    """Return the copies that this drill does not measure itself: it asks the replicas again, and reads the archive."""
+    return [one for one in copies if one.kind is not Kind.REPLICA and one.name != NAME]
 
 
 def _restorability(scene: Scene, *, recovered: bool) -> Verdict:

@@ -36,7 +36,9 @@ class Kind(enum.StrEnum):
 class SurvivingCopy:
     """One copy. `doubt` says why it cannot be relied on, whatever its figures; `unbounded` why nothing bounds it.
 
-    `method` says how the figures came about, `remedy` what would bring it within an objective it misses.
+    `at_most` stands for `worst` where only a limit of it is known: enough to meet an objective, not to miss one.
+    `broken` says why there is less than there seems. `method` says how the figures came about, `remedy` what would
+    bring it within an objective it misses.
     """
 
     kind: Kind
@@ -44,6 +46,7 @@ class SurvivingCopy:
     method: str
     now: dt.timedelta | None = None
     worst: dt.timedelta | None = None
+    at_most: dt.timedelta | None = None
     bound: dt.timedelta | None = None
     unbounded: str | None = None
     doubt: str | None = None
@@ -57,9 +60,14 @@ class SurvivingCopy:
         return tuple(one for one in (self.now, self.worst, self.bound) if one is not None)
 
     @property
+    def highest(self) -> dt.timedelta | None:
+        """The worst, or what it was at most."""
+        return self.at_most if self.worst is None else self.worst
+
+    @property
     def exposure(self) -> dt.timedelta | None:
         """The figure it is judged by: the largest that is known."""
-        return max(self.known, default=None)
+        return max((one for one in (self.now, self.highest, self.bound) if one is not None), default=None)
 
     def misses(self, limit: dt.timedelta) -> bool:
         """Tell whether it is certain that this copy does not keep within `limit`."""
@@ -67,5 +75,5 @@ class SurvivingCopy:
 
     def meets(self, limit: dt.timedelta) -> bool:
         """Tell whether worst and bound are known and keep within `limit`, and nothing speaks against the copy."""
-        told = self.worst is not None and self.bound is not None
+        told = self.highest is not None and self.highest <= limit and self.bound is not None
         return told and not self.doubt and not self.misses(limit)

@@ -78,7 +78,13 @@ def _reason(one: SurvivingCopy, limit: dt.timedelta) -> str:
 
 
 def _why_open(copies: list[SurvivingCopy]) -> str:
-    return "; ".join(f"{one.name}: {one.doubt or 'not all of its figures are known'}" for one in copies)
+    return "; ".join(f"{one.name}: {one.doubt or _unknown(one)}" for one in copies)
+
+
+def _unknown(one: SurvivingCopy) -> str:
+    if one.at_most is None:
+        return "not all of its figures are known"
+    return f"it stood still for {spell(one.at_most)}, and whether anything was committed meanwhile is not known"
 
 
 def _objective(
@@ -92,7 +98,7 @@ def _objective(
         value_ms=_ms(one.exposure) if measured else None,
         limit_ms=ms(limit),
         now_ms=_ms(one.now),
-        worst_ms=_ms(one.worst),
+        worst_ms=_ms(one.highest),
         bound_ms=_ms(one.bound),
         method=why or f"{one.name}: {one.method}",
         inputs={"copy": one.name, **one.inputs},
