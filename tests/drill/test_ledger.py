@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from dbops.drill.ledger import Failure, judge
 from dbops.drill.passes import Said
+from dbops.errors import UnavailableError
 
 
 def _failure(state: str, message: str, statement: str = "") -> Failure:
@@ -63,3 +68,64 @@ def test_a_pg_restore_that_failed_in_silence_or_crashed_is_genuine() -> None:
 def test_words_about_a_bad_value_do_not_quote_it() -> None:
     failure = _failure("22P02", 'invalid input syntax for type integer: "4111 1111 1111 1111"')
     assert "22P02 invalid input syntax for type integer" == failure.words()
+
+
+NO_LOCALE = _failure(
+    "22023", 'could not create locale "de_DE.utf8": No such file or directory', "CREATE COLLATION a.de"
+)
+
+
+def test_what_the_target_lacks_is_no_verdict_and_neither_is_what_follows_from_it() -> None:
+    table = _failure("42704", 'collation "a.de" for encoding "UTF8" does not exist', "CREATE TABLE a.t (c text)")
+    index = _failure("42P01", 'relation "a.t" does not exist', "CREATE INDEX i ON a.t USING btree (c)")
+    ledger = judge([NO_LOCALE, table, index], [])
+    assert ([], [NO_LOCALE, table, index]) == (ledger.genuine, ledger.of_target)
+    with pytest.raises(UnavailableError, match="could not create locale"):
+        ledger.refuse_to_judge()
+
+
+def test_damage_is_a_verdict_whatever_the_target_lacks() -> None:
+    broken = _failure("23505", 'could not create unique index "u"', "CREATE UNIQUE INDEX u ON a.other USING btree (i)")
+    ledger = judge([NO_LOCALE, broken], [])
+    ledger.refuse_to_judge()
+    assert [broken] == ledger.genuine
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("53100", 'could not extend file "base/1/2": No space left on device'),
+        ("53200", "out of shared memory"),
+        ("0A000", "ICU is not supported in this build"),
+        ("0A000", "compression method lz4 not supported"),
+        ("F0000", 'could not open dictionary file "/usr/share/x.dict": No such file or directory'),
+        ("F0000", 'could not open stop-word file "/usr/share/x.stop": No such file or directory'),
+    ],
+)
+def test_a_target_that_ran_out_or_was_not_built_for_it_is_no_verdict(state: str, message: str) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        judge([_failure(state, message)], []).refuse_to_judge()
+    assert "--target-bindir" in (caught.value.hint or "")
+
+
+def test_a_full_disk_is_no_verdict_even_where_pg_restore_lost_its_server_by_it() -> None:
+    full = _failure("53100", "could not write to file: No space left on device")
+    said = Said("restore/data", 1, ("could not execute query: server closed the connection unexpectedly",))
+    with pytest.raises(UnavailableError):
+        judge([full], [said]).refuse_to_judge()
+
+
+def test_a_view_that_only_came_back_on_the_second_attempt_is_plainly_not_restored() -> None:
+    refused = Failure(
+        "42501",
+        'query would be affected by row-level security policy for table "t"',
+        "REFRESH MATERIALIZED VIEW public.v;",
+        "restore/materialized views",
+    )
+    trial = Said("restore/materialized views", 1, ("could not execute query: ERROR:  " + refused.message,), trial=True)
+    ledger = judge([refused], [trial, Said("restore/materialized views, as their owners", 0, ())])
+    assert ([], [refused]) == (ledger.genuine, ledger.plain)
+    # Without a second attempt it is what it looks like, and so is anything else under that name.
+    assert [refused] == judge([refused], []).genuine
+    other = replace(refused, statement="COPY public.t FROM stdin;")
+    assert [other] == judge([other], [trial]).genuine

@@ -186,6 +186,15 @@ class ScratchServer:
         if self._process.wait(seconds) is None:
             raise DeadlineError(f"the scratch server was still shutting down after {seconds:g} s")
 
+    @property
+    def ended(self) -> bool:
+        """Whether the postmaster has ended, by itself or by somebody's hand."""
+        return self._process.ended
+
+    def interrupt(self) -> None:
+        """Tell the server to end at once, from any thread; whoever talks to it hears, and `stop` still cleans up."""
+        self._process.send(_SIGNALS["immediate"])
+
     def _prepare(self, stack: contextlib.ExitStack) -> None:
         user = unprivileged()
         disguise = None if user else inner_user()
@@ -283,10 +292,10 @@ class ScratchServer:
         while not self._is_ready():
             exit_code = self._process.wait(_READY_POLL_SECONDS)
             if exit_code is not None:
-                raise ProgramFailedError(f"the scratch server {ending(exit_code)}: {self._last_words()}")
+                raise ProgramFailedError(f"the scratch server {ending(exit_code)}: {self.last_words()}")
             if time.monotonic() > end:
                 self._end()
-                raise DeadlineError(f"the scratch server was not ready after {seconds:g} s: {self._last_words()}")
+                raise DeadlineError(f"the scratch server was not ready after {seconds:g} s: {self.last_words()}")
 
     def _is_ready(self) -> bool:
         try:
@@ -299,7 +308,8 @@ class ScratchServer:
             and lines[0] == str(self.pid)
         )
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Return what the server said last, in its log or before there was one; redacted."""
         logged = _json_messages(self.log_path) if self._logs_json else last_lines(self.log_path)
         return logged or last_lines(self._stderr) or "it said nothing"
 

@@ -194,6 +194,31 @@ def check_errors(ledger: Ledger) -> Check:
     )
 
 
+def check_plain(ledger: Ledger, views: int) -> Check:
+    """Return the check that materialized views come back the way any pg_restore refreshes them; else a warning."""
+    findings = [
+        finding("plain-restore", _view_of(one.statement), one.words(), Severity.WARNING).model_copy(
+            update={
+                "why": "a plain pg_restore of this backup ends with an error and leaves it empty",
+                "fix": "-- restore without its data, then: pg_restore --use-list=... --enable-row-security; or give the"
+                " view's owner BYPASSRLS",
+            }
+        )
+        for one in ledger.plain
+    ]
+    return as_check(
+        "plain-restore",
+        "A plain pg_restore computes every materialized view",
+        findings,
+        Scope(checked=views, total=views),
+        "refreshed with row-level security off, as pg_restore does, and with it on where that failed",
+    )
+
+
+def _view_of(statement: str) -> str:
+    return statement.removeprefix("REFRESH MATERIALIZED VIEW ").rstrip(";\n ") or "materialized views"
+
+
 def _at(statement: str) -> str:
     """Return the first words of a statement that failed: DDL names objects, and no rows."""
     first = statement.partition("\n")[0][:120]

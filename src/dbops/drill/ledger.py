@@ -7,7 +7,10 @@ class, and what is in none of the explained ones fails the drill. Rules, in orde
 2. Follower: about an object that rule 1 has kept from existing.
 3. Noise: a right that could not be changed on what belongs to an extension or to PostgreSQL itself; a parameter that a
    newer pg_restore sets and an older server does not know.
-4. Everything else is genuine: this backup does not restore.
+4. Plain: a materialized view that could not be refreshed the way any pg_restore does it, and could in another.
+5. Of the target: it lacks something (a locale, ICU, a dictionary's file) or ran out of something (disk, memory, locks),
+   and what follows from that. It says nothing about the backup: where nothing else is wrong, the drill is inconclusive.
+6. Everything else is genuine: this backup does not restore.
 
 A line of pg_restore that has no partner in the log is genuine as well, and so is a program that failed without one.
 Evidence holds no rows: messages are kept, details and contexts (which quote them) are not.
@@ -22,7 +25,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbops.errors import DeadlineError
+from dbops.errors import DeadlineError, UnavailableError
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -68,6 +71,33 @@ _NOISE = (
     re.compile(r'unrecognized configuration parameter "transaction_timeout"'),
     re.compile(r"no privileges (?:were granted|could be revoked)"),
 )
+# Of the server that was restored into, with their states: it was not built, installed or configured for this.
+_LACKING = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?:22023|42704) could not create locale ",
+        r"(?:22023|XX000|58P01) could not open collator for locale ",
+        r"22023 ICU locale ",
+        r"0A000 ICU is not supported in this build",
+        r"0A000 compression method lz4 not supported",
+        r"(?:0A000|58P01) (?:extension .* is not available|could not open extension control file )",
+        r"58P01 could not access file ",
+        r"(?:F0000|58P01) could not open (?:dictionary|stop-word|affix|thesaurus|synonym|\S*) ?file ",
+    )
+)
+# Class 53: no disk, no memory, no locks, no connections.
+_STARVED = "53"
+# Not a state of PostgreSQL's: a process of it was killed from outside, by the kernel for want of memory, say.
+_OF_KILLED = "KILL9"
+# After one of these the server is not what it was: what else went wrong may have gone wrong for that.
+_BRINGS_DOWN = frozenset({_OF_KILLED, "53100"})
+_REFRESH = "REFRESH MATERIALIZED VIEW "
+_KILLED = re.compile(r"server process \(PID \d+\) was terminated by signal 9\b")
+_MADE = re.compile(
+    r"^\s*CREATE (?:OR REPLACE |UNIQUE |UNLOGGED |FOREIGN )*(?:\w+ )*?"
+    r"(?:TABLE|VIEW|INDEX|SEQUENCE|COLLATION|TYPE|DOMAIN|FUNCTION|PROCEDURE|AGGREGATE|DICTIONARY|CONFIGURATION)\s+"
+    r"(?P<name>(?:\"(?:[^\"]|\"\")+\"|[^\s(\".]+)(?:\.(?:\"(?:[^\"]|\"\")+\"|[^\s(\".;]+))?)"
+)
 _IN_STDERR = re.compile(r"(?:ERROR|FATAL|PANIC): +(.*)")
 
 
@@ -99,8 +129,22 @@ class Ledger:
     genuine: list[Failure] = field(default_factory=list)
     superuser_only: list[Failure] = field(default_factory=list)
     followers: list[Failure] = field(default_factory=list)
+    plain: list[Failure] = field(default_factory=list)
+    of_target: list[Failure] = field(default_factory=list)
     noise: int = 0
     names: set[str] = field(default_factory=set)
+
+    def refuse_to_judge(self) -> None:
+        """Raise UnavailableError where the target is to blame: it came down, or else nothing but it is wrong."""
+        down = any(one.state in _BRINGS_DOWN for one in self.of_target)
+        if down or (self.of_target and not self.genuine):
+            said = list(dict.fromkeys(one.words() for one in self.of_target))
+            more = f" (and {len(said) - 3} more)" if len(said) > 3 else ""
+            raise UnavailableError(
+                f"the server that was restored into could not take the archive: {'; '.join(said[:3])}{more}",
+                hint="this says nothing about the backup: give the server what it lacks (locales, dictionaries, disk,"
+                " memory), or name another one with --target-bindir",
+            )
 
     def not_restored(self) -> list[str]:
         """Return what is missing on the copy for want of a superuser, in words."""
@@ -133,6 +177,7 @@ def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
     ledger = Ledger()
     messages = set()
     followers = []
+    trials = {one.phase for one in said if one.trial}
     for one in failures:
         if one.state == _SHOWN_OUT:
             # Not among the messages: a line of pg_restore that says the same stays without a partner.
@@ -141,6 +186,10 @@ def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
         messages.add(one.message)
         if any(pattern.match(one.message) for pattern in _NOISE):
             ledger.noise += 1
+        elif one.phase in trials and one.statement.startswith(_REFRESH):
+            ledger.plain.append(one)
+        elif _is_of_target(one):
+            ledger.of_target.append(one)
         elif one.state == "42501" and any(pattern.match(one.message) for pattern in _SUPERUSER_ONLY):
             ledger.superuser_only.append(one)
             ledger.names.update(_names(one))
@@ -148,16 +197,45 @@ def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
             followers.append(one)
         else:
             ledger.genuine.append(one)
+    lost: list[Failure] = []
     for one in followers:
         follows = any(name in one.message or name in one.statement for name in ledger.names)
-        (ledger.followers if follows else ledger.genuine).append(one)
+        (ledger.followers if follows else lost).append(one)
+    ledger.genuine += _without_consequences(lost, ledger.of_target)
     ledger.genuine += _unpaired(said, messages)
     return ledger
+
+
+def _is_of_target(one: Failure) -> bool:
+    words = f"{one.state} {one.message}"
+    return one.state.startswith(_STARVED) or one.state == _OF_KILLED or any(look.match(words) for look in _LACKING)
+
+
+def _without_consequences(lost: list[Failure], of_target: list[Failure]) -> list[Failure]:
+    """Move what follows from the target's own failures to those, and return the rest.
+
+    What was to be made and was not is missed by others, which are missed in their turn. This only ever keeps a drill
+    from a verdict; it never makes one pass.
+    """
+    missing = {name for one in of_target for name in _made(one)}
+    while caught := [one for one in lost if any(name in one.message or name in one.statement for name in missing)]:
+        of_target += caught
+        missing |= {name for one in caught for name in _made(one)}
+        lost = [one for one in lost if one not in caught]
+    return lost
+
+
+def _made(one: Failure) -> Iterator[str]:
+    made = _MADE.match(one.statement)
+    if made:
+        yield made["name"]
 
 
 def _unpaired(said: Sequence[Said], messages: set[str]) -> Iterator[Failure]:
     """Yield what pg_restore complained of and the server did not."""
     for one in said:
+        if one.trial:
+            continue
         found = [line for line in one.errors if not _is_paired(line, messages)]
         for line in found:
             yield Failure("-----", f"pg_restore: {line}", "", one.phase)
@@ -202,7 +280,9 @@ def _read_until(path: Path, position: int, mark: str) -> tuple[list[Failure], in
             pending = b""
             if entry.get("message") == mark and entry.get("error_severity") == "LOG":
                 return failures, log.tell()
-            if entry.get("error_severity") in _SEVERITIES and len(failures) <= _MOST:
+            if _KILLED.match(str(entry.get("message"))):
+                failures.append(Failure(_OF_KILLED, str(entry["message"]), "", ""))
+            elif entry.get("error_severity") in _SEVERITIES and len(failures) <= _MOST:
                 failures.append(_failure(entry) if len(failures) < _MOST else _TOO_MANY)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -18,6 +18,7 @@ import psycopg
 from dbops.connection.process import run
 from dbops.drill.contents import use_list
 from dbops.drill.rights import split_rights
+from dbops.drill.room import guarding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,11 +66,12 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How one run of pg_restore ended, and its error lines."""
+    """How one run of pg_restore ended, and its error lines; a `trial` was made again in another way."""
 
     phase: str
     exit_code: int
     errors: tuple[str, ...]
+    trial: bool = False
 
 
 @dataclass(slots=True)
@@ -108,16 +110,26 @@ class Rebuild:
             copy.take_rights_back()
             self._restore_rights(contents.rights())
         if data:
-            self._restore("materialized views", contents.materialized_views(), "--enable-row-security")
+            self._compute_views(contents.materialized_views())
         with self.watch.phase("restore/hand over"):
             copy.hand_over()
         with self.watch.phase("restore/checkpoint"):
             copy.checkpoint()
 
-    def _restore(self, name: str, entries: list[Entry], *arguments: str) -> None:
-        """Run pg_restore as the restorer, for these entries."""
+    def _compute_views(self, entries: list[Entry]) -> None:
+        """Refresh the materialized views as any pg_restore would; where that fails, again with row-level security on.
+
+        The second attempt is what decides. The first shows whether the backup comes back without such care.
+        """
+        name = "materialized views"
+        if entries and self._restore(name, entries) == 1:
+            self.said[-1] = replace(self.said[-1], trial=True)
+            self._restore(f"{name}, as their owners", entries, "--enable-row-security")
+
+    def _restore(self, name: str, entries: list[Entry], *arguments: str) -> int:
+        """Run pg_restore as the restorer, for these entries; return its exit code."""
         if not entries:
-            return
+            return 0
         phase = f"restore/{name}"
         total = sum(entry.kind == "TABLE DATA" for entry in entries) if name == "data" else None
         with self.watch.phase(phase) as step, self._shown(phase, total):
@@ -125,6 +137,7 @@ class Rebuild:
             step.exit_code = completed.exit_code
             if completed.exit_code not in {0, 1}:
                 step.fail()
+        return completed.exit_code
 
     def _pg_restore(self, phase: str, entries: list[Entry], *arguments: str) -> Completed:
         output = self.directory / phase.replace("/", "-").replace(" ", "-")
@@ -137,6 +150,7 @@ class Rebuild:
             output=output,
             environment={**environment, "PGAPPNAME": f"dbops {phase}", "PGOPTIONS": _OPTIONS},
             deadline=self.deadline.left(),
+            on_tick=guarding(self.copy.server.directory),
         )
         self.said.append(Said(phase, completed.exit_code, _error_lines(completed.stderr)))
         return completed

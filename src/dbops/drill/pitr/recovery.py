@@ -228,7 +228,7 @@ class RecoveredServer(ScratchServer):
         ):
             while _pause_state(session) != "paused":
                 if self._process.wait(_POLL_SECONDS) is not None:
-                    raise ProgramFailedError(f"the scratch server ended: {self._last_words()}")
+                    raise ProgramFailedError(f"the scratch server ended: {self.last_words()}")
                 self._deadline.left()
 
     def replayed(self) -> tuple[int, Finished]:
