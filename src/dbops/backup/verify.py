@@ -113,6 +113,16 @@ def _shown(progress: Progress | None, total: int) -> Iterator[Callable[[int], No
         progress.finish()
 
 
+def compare_with_evidence(one: StoredBackup, log_dir: Path) -> None:
+    """Compare the manifest with the copy that the run which made it has sealed, where that is at hand.
+
+    Whoever replaces dump, manifest and checksums together makes a backup that agrees with itself. Raises DamageError.
+    """
+    sealed = log_dir / "backup" / one.manifest.id / "manifest.json"
+    if sealed.is_file() and sealed.read_bytes() != one.path.read_bytes():
+        raise DamageError(f"{one.path.name} is not the manifest that run {one.manifest.id} sealed ({sealed})")
+
+
 @dataclass(frozen=True, slots=True)
 class _Verifying:
     """What looking at one backup needs."""
@@ -129,7 +139,7 @@ class _Verifying:
         try:
             with self.run.step(f"hash {one.manifest.id}") as step:
                 step.output = f"{verify_hashes(one)} bytes"
-                self._compare_with_evidence(one)
+                compare_with_evidence(one, self.run.log_dir)
             if one.encrypted and self.options.identity is None:
                 self.run.not_tested(f"reading backup {one.manifest.id}: it is encrypted, and no identity is named")
                 return Looked(one.manifest.id, one.path)
@@ -150,15 +160,6 @@ class _Verifying:
             step.exit_code = completed.exit_code
             completed.check()
             warnings_of(completed)
-
-    def _compare_with_evidence(self, one: StoredBackup) -> None:
-        """Compare the manifest with the copy that the run which made it has sealed, where that is at hand.
-
-        Whoever replaces dump, manifest and checksums together makes a backup that agrees with itself.
-        """
-        sealed = self.run.log_dir / "backup" / one.manifest.id / "manifest.json"
-        if sealed.is_file() and sealed.read_bytes() != one.path.read_bytes():
-            raise DamageError(f"{one.path.name} is not the manifest that run {one.manifest.id} sealed ({sealed})")
 
     def _archiver(self, one: StoredBackup) -> Archiver:
         versions = [tool.version for tool in one.manifest.tools if tool.name == "pg_dump"]

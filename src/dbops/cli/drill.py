@@ -39,6 +39,12 @@ class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
     depth: Annotated[
         Depth | None, typer.Option(help="How deep; else restore where a backup of this database exists, else schema.")
     ] = None
+    allow_extension: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Create this extension too, though it is not PostgreSQL's own; may be repeated."
+        ),
+    ] = None
     wal_archive: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Depth pitr: the directory that WAL is archived to, as this machine sees it."),

@@ -159,7 +159,7 @@ def drill_options(
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
     from dbops.drill.fixes.options import FixOptions
     from dbops.drill.isolation.options import IsolationOptions
-    from dbops.drill.options import DrillOptions, Probe
+    from dbops.drill.options import CONTRIB, DrillOptions, Probe
 
     if canary and settings.drill.depth != "pitr":
         raise UsageError(
@@ -182,6 +182,7 @@ def drill_options(
         rto=objectives.rto,
         rpo=objectives.rpo,
         allowances=allowances,
+        extensions=CONTRIB | frozenset(settings.drill.extensions),
         probes=tuple(Probe(one.name, one.sql, one.op, one.value) for one in settings.drill.probe),
         wal_archive=settings.drill.wal_archive,
         base_backup=settings.drill.base_backup,

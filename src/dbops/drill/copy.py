@@ -196,7 +196,8 @@ class Copy:
         if strange:
             raise UnavailableError(
                 f"extensions that are not PostgreSQL's own have to be allowed by name: {', '.join(strange)}",
-                hint="their scripts run as superuser of the scratch server; allow them in the drill's options",
+                hint="their scripts run as superuser of the scratch server; where you trust them:"
+                + "".join(f" --allow-extension {name}" for name in strange),
             )
 
     def lend_rights(self) -> None:

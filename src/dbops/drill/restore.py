@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from dbops.backup.archive import Archiver
 from dbops.backup.inventory import from_lines
 from dbops.backup.roles import Roles
+from dbops.backup.verify import compare_with_evidence
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
@@ -118,6 +119,7 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
     run, watch = rehearsal.run, rehearsal.watch
     with watch.phase("verify hash"):
         verify_hashes(stored)
+        compare_with_evidence(stored, run.log_dir)
     manifest = stored.manifest
     run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
     history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]

@@ -29,6 +29,7 @@ FLAGS: Mapping[str, str] = {
     "ignore": "audit.ignore",
     "depth": "drill.depth",
     "target_bindir": "drill.target_bindir",
+    "allow_extension": "drill.extensions",
     "wal_archive": "drill.wal_archive",
     "base_backup": "drill.base_backup",
     "key": "evidence.key",

@@ -94,6 +94,7 @@ class DrillTable(Table):
 
     depth: Literal["schema", "restore", "pitr"] | None = None
     target_bindir: Path | None = None
+    extensions: Names = ()
     digest: Literal["auto", "full", "buckets", "counts"] = "auto"
     wal_archive: Path | None = None
     base_backup: Path | None = None
