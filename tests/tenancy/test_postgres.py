@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from flask import request
 from psycopg_pool import ConnectionPool
 
-from dbops.tenancy import TenantBindingError, UnverifiedTenant, resolve_org_id, tenant_context
+from dbops.tenancy import OrgContextConflict, TenantBindingError, UnverifiedTenant, resolve_org_id, tenant_context
 from dbops.tenancy.flask import resolve_org_id as resolve_in_flask
 from dbops.tenancy.postgres import async_tenant_transaction, tenant_transaction
 
@@ -109,6 +110,52 @@ def test_a_commit_in_the_body_is_refused(pool: ConnectionPool[Any]) -> None:
         with pytest.raises(psycopg.ProgrammingError), tenant_transaction(connection):
             connection.commit()
         assert seen(connection) is None
+
+
+def test_a_job_may_name_its_tenant_with_the_transaction(pool: ConnectionPool[Any]) -> None:
+    with pool.connection() as connection:
+        for org_id in (1, 2):
+            with tenant_transaction(connection, org_id):
+                assert seen(connection) == [org_id] == [resolve_org_id()]
+        with tenant_transaction(connection, 1), pytest.raises(TenantBindingError):
+            tenant_transaction(connection, 2).__enter__()
+        with pytest.raises(TypeError):
+            tenant_transaction(connection, True).__enter__()
+
+
+def test_a_request_cannot_name_another_tenant_than_its_own(app: Flask, pool: ConnectionPool[Any]) -> None:
+    @app.get("/steal")
+    def steal() -> list[int]:
+        with pool.connection() as connection, pytest.raises(OrgContextConflict):
+            tenant_transaction(connection, 2).__enter__()
+        with pool.connection() as connection, tenant_transaction(connection, 1):
+            return seen(connection)
+
+    assert app.test_client().get("/steal", headers={"X-User": "one"}).json == [1]
+
+
+def test_a_request_that_fails_in_the_middle_leaves_the_next_one_its_own_rows(
+    app: Flask, pool: ConnectionPool[Any]
+) -> None:
+    @app.get("/rows")
+    def rows() -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection):
+            if request.args.get("fail") == "python":
+                raise KeyError
+            if request.args.get("fail") == "sql":
+                connection.execute("select 1 / 0")
+            if request.args.get("fail") == "rollback":
+                connection.execute("rollback")
+            return seen(connection) or []
+
+    client = app.test_client()
+    for failing in ("python", "sql", "rollback"):
+        for org_id in (1, 2):
+            headers = {"X-User": "two", "X-Org-Id": str(org_id)}
+            failed = client.get(f"/rows?fail={failing}", headers=headers)
+            assert failed.status_code == 500 or failed.json == []
+            assert client.get("/rows", headers={**headers, "X-Org-Id": str(3 - org_id)}).json == [3 - org_id]
+            assert client.get("/rows", headers=headers).json == [org_id]
 
 
 def test_a_rollback_that_is_asked_for_is_one_and_no_error(pool: ConnectionPool[Any]) -> None:
@@ -231,13 +278,15 @@ def test_an_asynchronous_connection_is_bound_too(tenants: Target) -> None:
                     async with async_tenant_transaction(connection), async_tenant_transaction(connection):
                         cursor = await connection.execute(SEEN)
                         found += await cursor.fetchone() or ()
+            async with async_tenant_transaction(connection, 3):
+                found += await (await connection.execute(SEEN)).fetchone() or ()
             with tenant_context(1):
                 await connection.execute("select 1")
                 with pytest.raises(TenantBindingError):
                     await async_tenant_transaction(connection).__aenter__()
         return found
 
-    assert asyncio.run(work()) == [[1], [2], None]
+    assert asyncio.run(work()) == [[1], [2], None, [3]]
 
 
 def test_a_claim_that_nobody_granted_is_refused_unless_asked_for(app: Flask, pool: ConnectionPool[Any]) -> None:

@@ -50,6 +50,10 @@ class PsycopgStore:
         with self._transaction() as connection, connection.cursor("orders") as cursor:
             yield from cursor.execute(ORDERS)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.close()
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection[Any]]:
         with self._pool.connection() as connection, tenant_transaction(connection):

@@ -68,3 +68,7 @@ class SqlAlchemyStore:
             rows = connection.execution_options(yield_per=100).execute(text(ORDERS))
             for row in rows.mappings():
                 yield dict(row)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()

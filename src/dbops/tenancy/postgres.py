@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from dbops.tenancy.context import current
+from dbops.tenancy.context import current, tenant_context
 from dbops.tenancy.opening import AsyncOpened, Opened, can_open, opening
 from dbops.tenancy.problems import TenantBindingError, UnverifiedTenant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from dbops.tenancy.context import OrgId
 
 SETTING = "app.org_id"
 BIND = "select pg_catalog.set_config(%s, %s, true)"
@@ -42,12 +44,21 @@ _bound: weakref.WeakKeyDictionary[Any, tuple[str, str]] = weakref.WeakKeyDiction
 
 @contextlib.contextmanager
 def tenant_transaction(
-    connection: psycopg.Connection[Any], *, setting: str = SETTING, allow_unverified: bool = False
+    connection: psycopg.Connection[Any],
+    org_id: OrgId | None = None,
+    *,
+    setting: str = SETTING,
+    allow_unverified: bool = False,
 ) -> Iterator[psycopg.Connection[Any]]:
     """Run the body in a transaction of the current tenant: committed at its end, rolled back when it raises.
 
-    Within another one of the same tenant it is a savepoint.
+    With an `org_id` (in a job, or an exempt request) it is that tenant's, and so is the body. Within another one of the
+    same tenant it is a savepoint.
     """
+    if org_id is not None:
+        with tenant_context(org_id), tenant_transaction(connection, setting=setting):
+            yield connection
+        return
     binding = (checked_setting(setting), tenant_setting(allow_unverified=allow_unverified))
     if _is_nested(connection, binding):
         with connection.transaction():
@@ -59,9 +70,18 @@ def tenant_transaction(
 
 @contextlib.asynccontextmanager
 async def async_tenant_transaction(
-    connection: psycopg.AsyncConnection[Any], *, setting: str = SETTING, allow_unverified: bool = False
+    connection: psycopg.AsyncConnection[Any],
+    org_id: OrgId | None = None,
+    *,
+    setting: str = SETTING,
+    allow_unverified: bool = False,
 ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """As `tenant_transaction`, for an asynchronous connection."""
+    if org_id is not None:
+        with tenant_context(org_id):
+            async with async_tenant_transaction(connection, setting=setting):
+                yield connection
+        return
     binding = (checked_setting(setting), tenant_setting(allow_unverified=allow_unverified))
     if _is_nested(connection, binding):
         async with connection.transaction():
