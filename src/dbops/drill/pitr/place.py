@@ -55,13 +55,12 @@ class Place:
         """Return programs that the server's user can run: where they are, else one copy for every server here."""
         return places.reachable_programs(programs, self.user, self.directory / "programs")
 
-    def check_room(self, needed: int) -> None:
+    def check_room(self, needed: int, what: str) -> None:
         """Refuse to fill the disk of the machine the drill runs on. Raises UnavailableError."""
         free = shutil.disk_usage(self.directory).free
         if free < needed:
             raise UnavailableError(
-                f"{self.directory.parent} has {free // _MIB} MiB free, and a base backup with a copy of it needs about"
-                f" {needed // _MIB} MiB",
+                f"{self.directory.parent} has {free // _MIB} MiB free, and {what} needs about {needed // _MIB} MiB",
                 hint="name a larger place with TMPDIR",
             )
 

@@ -79,5 +79,6 @@ def choose_programs(source: Source, where: Place, options: DrillOptions, run: Ru
     tools = find_server(source.major, environ=options.environ, bindir=options.target_bindir)
     run.add_tool(*(tools.as_tool(name) for name in ("postgres", "pg_basebackup", "pg_verifybackup", "pg_waldump")))
     run.note(f"recovered with PostgreSQL {tools.major}: {tools.origin}")
-    where.check_room(2 * (source.facts.cluster_bytes or source.facts.database_bytes) + _SPARE)
+    size = source.facts.cluster_bytes or source.facts.database_bytes
+    where.check_room(2 * size + _SPARE, "a base backup with a copy of it")
     return Programs(tools, where.reachable(tools))
