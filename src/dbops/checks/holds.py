@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dbops.checks.setting_reads import MARK, closing, reduced, unquoted
@@ -38,6 +39,7 @@ def token(name: str) -> str:
     return rf'(?<![\w"]){re.escape(name)}(?![\w"])'
 
 
+@lru_cache(maxsize=4096)
 def hold_in(text: str, tokens: str) -> Hold:
     """Return how firmly a reduced expression holds, `tokens` being what ties it to a tenant."""
     text = _bare(text)

@@ -165,22 +165,19 @@ def open_to_writers(catalog: Catalog, policy: Policy, judged: Judged) -> tuple[O
     return tuple(one for one in found if one.side.writes and one.policy not in elsewhere)
 
 
-def _may(catalog: Catalog, policy: Policy, role: str, judged: Judged, side: Side) -> bool:
-    """Return whether a role was granted what a side is about; not asked of roles that only stand in for others."""
-    return not app_roles(catalog, policy) or side.privilege in privileges(catalog, role, judged.table)
-
-
 def openings(catalog: Catalog, policy: Policy, judged: Judged) -> tuple[Opening, ...]:
     """Return the policies by which some role is not held to its tenant, with the side where that is so."""
-    key = ("openings", judged.table.oid, tenancy_of(catalog, policy).model_dump_json())
+    key = ("openings", judged.table.oid, tenancy_of(catalog, policy))
     return catalog.once(key, lambda: tuple(dict.fromkeys(_openings(catalog, policy, judged))))
 
 
 def _openings(catalog: Catalog, policy: Policy, judged: Judged) -> Iterator[Opening]:
+    stand_ins = not app_roles(catalog, policy)  # nobody knows what those were granted for whom they stand in
     for role in audience(catalog, policy, judged):
         own = [row for row in judged.policies if applies(catalog, row, role)]
+        granted = frozenset() if stand_ins else privileges(catalog, role, judged.table)
         for side in Side:
-            if _may(catalog, policy, role, judged, side):
+            if stand_ins or side.privilege in granted:
                 yield from _open(catalog, policy, judged, own, side)
 
 

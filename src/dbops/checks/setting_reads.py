@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.names import literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MARK = "§"
+_SPELLINGS = 4096
 
 _TEXT = r"\s*(?:::\s*(?:pg_catalog\.)?text)?\s*"
 _READ = re.compile(
@@ -76,6 +78,8 @@ class Span:
         return self.start <= position < self.end
 
 
+# The policies of many tables are spelled alike: what a text says is worked out once.
+@lru_cache(maxsize=_SPELLINGS)
 def setting_reads(text: str | None) -> tuple[SettingRead, ...]:
     """Return the reads of settings in an expression or a function's body, in their order."""
     return tuple(_read(text, found) for found in _READ.finditer(text)) if text else ()
@@ -101,6 +105,11 @@ def same_setting(one: str, other: str) -> bool:
 
 def reduced(text: str, calls: Iterable[str] = ()) -> str:
     """Return an expression with a mark for each read; `calls` are calls of functions that hand a tenant on."""
+    return _reduced(text, tuple(calls))
+
+
+@lru_cache(maxsize=_SPELLINGS)
+def _reduced(text: str, calls: tuple[str, ...]) -> str:
     text = _READ.sub(MARK, text)
     for call in calls:
         text = text.replace(call, MARK)
@@ -146,8 +155,11 @@ def unquoted(text: str, start: int = 0) -> Iterator[tuple[int, str]]:
 
 def per_row(text: str | None, calls: Iterable[str] = ()) -> tuple[Span, ...]:
     """Return the reads and the `calls` outside every sub-select: PostgreSQL makes them again for each row."""
-    if not text:
-        return ()
+    return _per_row(text, tuple(calls)) if text else ()
+
+
+@lru_cache(maxsize=_SPELLINGS)
+def _per_row(text: str, calls: tuple[str, ...]) -> tuple[Span, ...]:
     inside = sub_selects(text)
     spans = [Span(read.start, read.end) for read in setting_reads(text)]
     spans += [Span(m.start(), m.end()) for call in calls for m in re.finditer(rf"(?<![\w.\"]){re.escape(call)}", text)]

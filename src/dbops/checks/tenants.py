@@ -75,7 +75,7 @@ def _uses_row_security(catalog: Catalog) -> bool:
 def tenant_tables(catalog: Catalog, policy: Policy) -> tuple[TenantTable, ...]:
     """Return the tenant tables, ordered by schema and name; RuleSkippedError where tenants are no matter."""
     tenancy = tenancy_of(catalog, policy)
-    return catalog.once(("tenant tables", tenancy.model_dump_json()), lambda: _tenant_tables(catalog, tenancy))
+    return catalog.once(("tenant tables", tenancy), lambda: _tenant_tables(catalog, tenancy))
 
 
 def tenant_table(catalog: Catalog, policy: Policy, table: int) -> TenantTable | None:
@@ -87,7 +87,7 @@ def tenant_table(catalog: Catalog, policy: Policy, table: int) -> TenantTable | 
 
 
 def _by_oid(catalog: Catalog, policy: Policy) -> Mapping[int, TenantTable]:
-    key = ("tenant tables by oid", tenancy_of(catalog, policy).model_dump_json())
+    key = ("tenant tables by oid", tenancy_of(catalog, policy))
     return catalog.once(key, lambda: {one.table.oid: one for one in tenant_tables(catalog, policy)})
 
 

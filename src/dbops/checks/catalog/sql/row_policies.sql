@@ -12,34 +12,24 @@ select p.polrelid as "table"
        ) as roles
      , pg_catalog.pg_get_expr(p.polqual, p.polrelid) as using_expression
      , pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as check_expression
-     , array(
-            select distinct d.refobjsubid
-              from pg_catalog.pg_depend as d
-             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-               and d.objid = p.oid
-               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-               and d.refobjid = p.polrelid
-               and d.refobjsubid > 0
-               and d.deptype = 'n'
-             order by 1
-       )::pg_catalog.text as columns
-     , array(
-            select d.refobjid
-              from pg_catalog.pg_depend as d
-             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-               and d.objid = p.oid
-               and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-             order by 1
-       )::pg_catalog.text as functions
-     , array(
-            select distinct d.refobjid
-              from pg_catalog.pg_depend as d
-             where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-               and d.objid = p.oid
-               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-               and d.refobjid <> p.polrelid
-             order by 1
-       )::pg_catalog.text as relations
+     , o.columns::pg_catalog.text
+     , o.functions::pg_catalog.text
+     , o.relations::pg_catalog.text
   from pg_catalog.pg_policy as p
   join scope as s on s.oid = p.polrelid
+ cross join lateral (  -- one visit to pg_depend for each policy
+        select pg_catalog.array_agg(distinct d.refobjsubid)
+                 filter (where d.refobjid = p.polrelid and d.refobjsubid > 0) as columns
+             , pg_catalog.array_agg(distinct d.refobjid)
+                 filter (where d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass) as functions
+             , pg_catalog.array_agg(distinct d.refobjid)
+                 filter (
+                    where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      and d.refobjid <> p.polrelid
+                 ) as relations
+          from pg_catalog.pg_depend as d
+         where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+           and d.objid = p.oid
+           and d.deptype = 'n'
+       ) as o
  order by p.polrelid, p.polname
