@@ -9,7 +9,7 @@ definer functions have no say in it. What this does not do: write, seed, or need
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import sql
 
@@ -30,6 +30,7 @@ from dbops.files import write_new
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dbops.backup.roles import Roles
     from dbops.connection.session import Session
     from dbops.connection.target import Target
     from dbops.drill.isolation.options import IsolationOptions
@@ -59,7 +60,7 @@ def probe_live(target: Target, run: Run, options: IsolationOptions, *, deadline:
                 hint="connect as a role with BYPASSRLS and SELECT on the tables that is a member of the app roles",
             )
         with run.step("tenant isolation, read only") as step:
-            live = _Live(session, options)
+            live = _Live(session, Stage(session.connection), options, read_roles(session, session.facts.user))
             for role in options.app_roles:
                 proof.verdicts.extend(live.begin(role))
             proof.verdicts.extend(live.rest())
@@ -80,19 +81,20 @@ class _Live:
     """One guarded session, and what is to be proven through it."""
 
     session: Session
+    stage: Stage
     options: IsolationOptions
+    roles: Roles
     probes: list[tuple[LiveProbe, Case]] = field(default_factory=list)
 
     def begin(self, role: str) -> Iterator[Verdict]:
         """Look at every tenant table as one app role; yield a verdict for each that is not to be probed."""
-        stage = Stage(self.session.connection)
-        if reason := self._cannot_play(stage, role):
+        if reason := self._cannot_play(role):
             yield Verdict("every table", role, Outcome.INCONCLUSIVE, reason=reason)
             return
-        tables = read_tables(self.session.connection, self.options.columns)
+        tables = read_tables(self.stage.connection, self.options.columns)
         oids = [table.oid for table in tables]
-        grants = read_grants(self.session.connection, role, oids)
-        policies = read_policies(self.session.connection, role, oids)
+        grants = read_grants(self.stage.connection, role, oids)
+        policies = read_policies(self.stage.connection, role, oids)
         actor = Actor(role, self.options.setting, None, self._presets(role))
         for table in tables:
             if reason := self.options.exempt.get((table.schema, table.name)):
@@ -102,10 +104,10 @@ class _Live:
             elif reason := self._cannot_count(table):
                 yield Verdict(table.label, role, Outcome.INCONCLUSIVE, reason=reason)
             else:
-                active = self._is_active(stage, actor, table)
+                active = self._is_active(actor, table)
                 simulation = Simulation(table, policies.get(table.oid, []), active)
                 unknown = unknown_tenant(table.tenant_column)
-                probe = LiveProbe(stage, table, grants[table.oid], actor, simulation, unknown)
+                probe = LiveProbe(self.stage, table, grants[table.oid], actor, simulation, unknown)
                 self.probes.append((probe, Case(table.label, role, list(probe.untouched()))))
 
     def rest(self) -> Iterator[Verdict]:
@@ -114,12 +116,12 @@ class _Live:
             case.observations.extend(probe.observations())
             yield case.verdict()
 
-    def _cannot_play(self, stage: Stage, role: str) -> str | None:
+    def _cannot_play(self, role: str) -> str | None:
         """Return why the session cannot be the role's, with the GRANT that would help."""
-        known = self.session.fetch_all("select from pg_catalog.pg_roles where rolname = %s", [role])
+        known = self._fetch("select from pg_catalog.pg_roles where rolname = %s", [role])
         if not known:
             return "there is no such role"
-        if stage.may_play(Actor(role, self.options.setting)):
+        if self.stage.may_play(Actor(role, self.options.setting)):
             return None
         option = " with inherit false, set true" if self.session.server_version >= _SET_ROLE_BY_OPTION else ""
         names = {"role": sql.Identifier(role), "user": sql.Identifier(self.session.facts.user)}
@@ -128,14 +130,14 @@ class _Live:
 
     def _presets(self, role: str) -> Mapping[str, str]:
         facts = self.session.facts
-        stored = presets_of(role, facts.database, read_roles(self.session, facts.user).settings)
+        stored = presets_of(role, facts.database, self.roles.settings)
         # Ours is pg_catalog; what policies call may look for more than that.
         usual = "select reset_val from pg_catalog.pg_settings where name = 'search_path'"
-        return {"search_path": self.session.fetch_all(usual)[0][0], **stored}
+        return {"search_path": self._fetch(usual)[0][0], **stored}
 
     def _cannot_count(self, table: TenantTable) -> str | None:
         """Return why this session's own counts would not be the truth."""
-        rows: list[tuple[Any, ...]] = self.session.fetch_all(
+        rows = self._fetch(
             "select pg_catalog.has_schema_privilege(c.relnamespace, 'usage')"
             " and pg_catalog.has_table_privilege(c.oid, 'select'), pg_catalog.row_security_active(c.oid)"
             " from pg_catalog.pg_class as c where c.oid = %s",
@@ -147,6 +149,10 @@ class _Live:
             return f"{user} may not read it: grant select on {table.label} to it"
         return f"policies hide rows from {user}: it needs BYPASSRLS" if filtered else None
 
-    def _is_active(self, stage: Stage, actor: Actor, table: TenantTable) -> bool:
+    def _fetch(self, query: LiteralString, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return rows as the session's own role, when nothing of a probe is left to undo."""
+        return self.stage.connection.execute(query, parameters).fetchall()
+
+    def _is_active(self, actor: Actor, table: TenantTable) -> bool:
         statement = sql.SQL("select pg_catalog.row_security_active({}::pg_catalog.oid)").format(sql.Literal(table.oid))
-        return stage.attempt(actor, statement).values == (True,)
+        return self.stage.attempt(actor, statement).values == (True,)

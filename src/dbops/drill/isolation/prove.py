@@ -139,6 +139,10 @@ def probe_role(  # noqa: PLR0913  (what the proof is about)
     seconds = _PROBE_SECONDS if left is None else min(_PROBE_SECONDS, left)
     with open_stage(connection, token, seconds=seconds) as stage:
         actor = Actor(actor.role, actor.setting, None, _accepted(stage, actor))
+        if not stage.may_play(actor):
+            reason = "the restorer may not SET ROLE to it"
+            proof.verdicts.append(Verdict("every table", actor.role, Outcome.INCONCLUSIVE, reason=reason))
+            return
         tables, exempt = _tables(stage, options, token)
         proof.verdicts.extend(exempt)
         populations = _populate(stage, tables, {} if known is None else known)

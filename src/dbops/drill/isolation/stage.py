@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.token import Token
 
 _SAVEPOINT = sql.SQL("savepoint dbops_probe")
+_ONLY_READ = sql.SQL("set local transaction_read_only = on")
+_KEEP = sql.SQL("release savepoint dbops_probe")
 _BACK = sql.SQL("rollback to savepoint dbops_probe; release savepoint dbops_probe")
 
 
@@ -52,9 +54,8 @@ class Answer:
 
     @property
     def untold(self) -> bool:
-        """Whether it was ended by something that says nothing about rights: time, memory, a crash, our own syntax."""
-        state = self.sqlstate or ""
-        return state == "42601" or state[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
+        """Whether it was ended by something that says nothing about rights: time, memory, a crash."""
+        return self.sqlstate is not None and self.sqlstate[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +83,40 @@ class Actor:
         return sql.SQL("; ").join([*statements, sql.SQL("set local role {}").format(sql.Identifier(self.role))])
 
 
-@dataclass(frozen=True, slots=True)
 class Stage:
-    """An open transaction, of the restorer's (`open_stage`) or one in which the server refuses every write."""
+    """An open transaction, of the restorer's (`open_stage`) or one in which the server refuses every write.
 
-    connection: Connection[tuple[Any, ...]]
+    What undoes a probe travels with the next one, in one message: most of a probe's time is the way there and back.
+    """
+
+    def __init__(self, connection: Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+        self._pending: list[Statement] = []
+
+    @property
+    def connection(self) -> Connection[tuple[Any, ...]]:
+        """The connection, with nothing of an earlier probe left to undo."""
+        if self._pending:
+            pending, self._pending = self._pending, []
+            self._connection.execute(sql.SQL("; ").join(pending))
+        return self._connection
 
     def may_play(self, actor: Actor) -> bool:
-        """Return whether the session may be an actor's."""
+        """Return whether the session may be an actor's; to be asked first, since a refusal looks like a policy's."""
         return not self.attempt(None, actor.enter()).refused
 
     def attempt(self, actor: Actor | None, statement: Statement, *, only_read: bool = False) -> Answer:
-        """Run a statement as an actor, or as the restorer; whatever it did is undone before this returns.
+        """Run a statement as an actor, or as the restorer; whatever it did is undone before anything else is done.
 
         `only_read`: the server refuses whatever would change anything, sequences too, which no rollback brings back.
         """
-        with self.scene(actor):
-            if only_read:
-                self.connection.execute("set local transaction_read_only = on")
-            return self._execute(statement)
-
-    @contextlib.contextmanager
-    def scene(self, actor: Actor | None = None) -> Iterator[None]:
-        """Undo at the end of the block whatever was done in it."""
-        opening = [_SAVEPOINT] if actor is None else [_SAVEPOINT, actor.enter()]
-        self.connection.execute(sql.SQL("; ").join(opening))
-        try:
-            yield
-        finally:
-            if not self.connection.broken:
-                self.connection.execute(_BACK)
-
-    def try_to(self, statement: Statement) -> Answer:
-        """Run a statement as the restorer and keep what it did, if it did anything."""
-        self.connection.execute(_SAVEPOINT)
-        answer = self._execute(statement)
-        self.connection.execute(_BACK if answer.refused else sql.SQL("release savepoint dbops_probe"))
+        opening: list[Statement] = [_SAVEPOINT]
+        if only_read:
+            opening.append(_ONLY_READ)
+        if actor:
+            opening.append(actor.enter())
+        answer = self._send([*opening, statement])
+        self._pending.append(_BACK)
         return answer
 
     def several(self, actor: Actor, statements: list[Statement]) -> Answer:
@@ -125,22 +124,36 @@ class Stage:
 
         The server plans and keeps a statement between them, as an application's connection would.
         """
-        answer = Answer()
-        with self.scene(actor):
-            for statement in statements:
-                answer = self._execute(statement)
-                if answer.refused:
-                    break
+        return self.attempt(actor, sql.SQL("; ").join(statements))
+
+    @contextlib.contextmanager
+    def scene(self) -> Iterator[None]:
+        """Undo at the end of the block whatever the restorer has done in it."""
+        self.connection.execute(_SAVEPOINT)
+        try:
+            yield
+        finally:
+            self._pending.append(_BACK)
+
+    def try_to(self, statement: Statement) -> Answer:
+        """Run a statement as the restorer and keep what it did, if it did anything."""
+        answer = self._send([_SAVEPOINT, statement])
+        self._pending.append(_BACK if answer.refused else _KEEP)
         return answer
 
-    def _execute(self, statement: Statement) -> Answer:
+    def _send(self, statements: list[Statement]) -> Answer:
+        """Send what is pending and statements as one message; return the last one's answer, or the first refusal."""
+        pending, self._pending = self._pending, []
         try:
-            cursor = self.connection.execute(statement)
+            cursor = self._connection.execute(sql.SQL("; ").join([*pending, *statements]))
         except psycopg.Error as error:
-            if self.connection.broken or error.sqlstate is None:
+            # A message that cannot be parsed is refused as a whole, with what it was to undo: no state to go on from.
+            if self._connection.broken or error.sqlstate is None or isinstance(error, psycopg.errors.SyntaxError):
                 raise
             of_table = error.sqlstate.startswith("23") and error.diag.table_name is not None
             return Answer(sqlstate=error.sqlstate, constraint=of_table)
+        while cursor.nextset():
+            pass
         values = cursor.fetchone() if cursor.description else None
         return Answer(max(cursor.rowcount, 0), values or ())
 

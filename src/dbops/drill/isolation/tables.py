@@ -164,7 +164,7 @@ class TableProbe:
                 execute,
             ],
         )
-        self.stage.connection.execute("deallocate all")
+        self.stage.attempt(None, sql.SQL("deallocate all"))  # no rollback does that
         yield from self._rows_in_sight(answer, other, "kept plan,")
 
     def _inserts(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
