@@ -143,11 +143,15 @@ def test_the_broken_erp_is_found_leaking_where_its_defects_are_planted(
         "public.orders": blind_delete,
         "public.customers": {"read foreign", "read, no tenant"},
         "public.ledger_entries": {"read, no tenant", "read, empty tenant"},
-        "public.payments": {"read foreign"},
+        "public.payments": {"read foreign", "truncate"},
         "public.ledger_accounts": {"row security active", "read foreign", "blind update", "insert foreign"},
         "public.order_lines": {"insert foreign", "insert, no tenant"},
         "public.order_returns": {"row security active", "read foreign", "blind delete"},
         "public.import_batches": {"truncate"},
+        "public.audit_log_2026_09": {"row security active", "read foreign", "read, no tenant"},
+        "public.open_orders": {"read foreign", "read, empty tenant"},
+        "public.revenue_by_tenant": {"read foreign", "read, empty tenant"},
+        "public.customers_email_key": {"on conflict"},
     }
     assert {} == {name: probes for name, probes in expected.items() if not probes <= leaks.get(name, set())}
     outcomes = {one["object"]: one["outcome"] for one in evidence["verdicts"]}

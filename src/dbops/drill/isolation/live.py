@@ -72,7 +72,7 @@ def probe_live(target: Target, run: Run, options: IsolationOptions, *, deadline:
         if proof.verdicts
         else report.skipped(f"no table has a tenant column ({columns})", "name the columns in [tenancy]")
     )
-    for text in (*report.not_tested(proof), _LESS):
+    for text in (*report.not_tested(proof, options), _LESS):
         run.not_tested(text)
 
 

@@ -60,7 +60,7 @@ def prove_isolation(copy: Copy, database: str, run: Run, options: IsolationOptio
         step.output = check.reason or proof.summary()
         write_new(run.directory / "isolation.json", readable(report.as_document(proof)))
         run.add_checks(check)
-        for text in report.not_tested(proof):
+        for text in report.not_tested(proof, options):
             run.not_tested(text)
 
 

@@ -96,8 +96,10 @@ def skipped(reason: str, remedy: str) -> Check:
     return Check(check=RULE, title=TITLE, status=CheckStatus.SKIP, reason=reason, remedy=remedy)
 
 
-def not_tested(proof: Proof) -> Iterator[str]:
+def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
     """Yield what could not be told, in sentences."""
+    for table in options.tables:
+        yield f"tenant isolation of {table}: no column says whose its rows are"
     for verdict in proof.verdicts:
         if verdict.outcome is Outcome.INCONCLUSIVE:
             yield f"tenant isolation of {verdict.object} as {verdict.role}: {_why_untold(verdict)}"
