@@ -34,15 +34,15 @@ class Accepted:
 class IsolationOptions:
     """`columns` tell whose a row is, `setting` tells for whom a session asks, `app_roles` are who must not see more.
 
-    `tables` hold tenants' rows without saying whose; `exempt` are tables without tenants, and why. `today` decides which
-    waivers have run out.
+    `tables` hold tenants' rows though none of `columns` says whose; `exempt` are tables without tenants, and why.
+    `today` decides which waivers have run out.
     """
 
     columns: Sequence[str] = ("org_id",)
     setting: str = "app.org_id"
     id_type: str = "int"
     app_roles: Sequence[str] = ()
-    tables: Sequence[str] = ()
+    tables: Sequence[tuple[str, str]] = ()
     exempt: Mapping[tuple[str, str], str] = field(default_factory=dict)
     accepted: Sequence[Accepted] = ()
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
@@ -58,7 +58,7 @@ class IsolationOptions:
             setting=tenancy.setting,
             id_type=tenancy.id_type,
             app_roles=tenancy.app_roles,
-            tables=tenancy.tables,
+            tables=[_name(one) for one in tenancy.tables],
             exempt={_name(one.table): one.reason for one in tenancy.exempt},
             accepted=[
                 Accepted(one.object, Waiver(reason=one.reason, owner=one.owner, expires=one.expires))

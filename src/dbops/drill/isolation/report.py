@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dbops.checks.names import literal, quote
+from dbops.checks.names import literal, qualified, quote
 from dbops.drill.isolation.options import RULE
 from dbops.drill.isolation.verdicts import Outcome
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity
@@ -98,8 +98,10 @@ def skipped(reason: str, remedy: str) -> Check:
 
 def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
     """Yield what could not be told, in sentences."""
-    for table in options.tables:
-        yield f"tenant isolation of {table}: no column says whose its rows are"
+    probed = {verdict.object for verdict in proof.verdicts}
+    for name in (qualified(*table) for table in options.tables):
+        if name not in probed:
+            yield f"tenant isolation of {name}: no column says whose its rows are"
     for verdict in proof.verdicts:
         if verdict.outcome is Outcome.INCONCLUSIVE:
             yield f"tenant isolation of {verdict.object} as {verdict.role}: {_why_untold(verdict)}"
