@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbops.evidence.answers import Answer, Answered, Property, Verification
+from dbops.evidence.period import Collector, Ran
 from dbops.evidence.trend import trend_of
+from dbops.render.backup_page import backup_page
 from dbops.render.html import html_text
+from dbops.render.period import html_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 
     from dbops.model import Report
 
+NOW = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 _BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
@@ -132,3 +138,21 @@ def test_on_paper_everything_is_dark_on_white(browser: Chrome, mixed: Report, tm
     assert brightness(browser, "h1", "color") < 200
     assert 1000 < len(browser.print_page())
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_pages_of_a_period_and_of_backups_are_as_quiet(browser: Chrome, mixed: Report, tmp_path: Path) -> None:
+    collector = Collector(None, NOW, trusted=True)
+    for report in mixed.reports:
+        collector.runs.append(
+            Ran(NOW, report.run_id, report.command, "erp", report.verdict, report.exit_code, None, "why", report)
+        )
+    held = Verification("logs", (Answered(Property.AUTHENTIC, Answer.YES, ("all of it",)),))
+    pages = [html_page(held, collector.period(NOW)), backup_page((), ["x.dump: no manifest"], "/srv/backups", NOW)]
+    for text, charts in zip(pages, (2, 0), strict=True):
+        show(browser, text, tmp_path / "page.html")
+        assert [] == browser.get_log("browser")
+        assert charts == len(rectangles(browser, ".chart svg"))
+        inner, whole = browser.execute_script(
+            "return [document.documentElement.clientWidth, document.documentElement.scrollWidth]"
+        )
+        assert whole <= inner

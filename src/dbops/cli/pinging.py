@@ -8,7 +8,6 @@ after a run that did not pass, also the last of what went wrong. What cannot be 
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -65,14 +64,14 @@ def _end(url: str, command: str, error: BaseException | None, report: Report | N
 
 def _lines(command: str, report: Report | None, code: int) -> Iterator[str]:
     """Yield the body: what went wrong comes last, since the beginning of a long one is cut off."""
-    from dbops.render.facts import verdict_line
+    from dbops.render.facts import checkpoint_line, verdict_line
 
     if report is None:
         yield f"dbops {command} ended with exit code {code}"
         return
     yield f"dbops {command} {report.run_id}: {verdict_line(report)}"
-    if (seal := report.seal) is not None:
-        yield f"checkpoint: {json.dumps(seal['checkpoint'], sort_keys=True, separators=(',', ':'))}"
+    if (checkpoint := checkpoint_line(report)) is not None:
+        yield f"checkpoint: {checkpoint}"
     if code:
         yield from list(_troubles(report))[-_MOST_LINES:]
 

@@ -5,6 +5,7 @@ Whether something fails is judged as `evidence/judge.py` judges it: a format nev
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from dbops.model import Verdict
@@ -89,6 +90,12 @@ def _trend(milliseconds: int | None) -> str:
         return "; no trend"
     more = "longer" if milliseconds > 0 else "less"
     return f"; by the trend each takes {duration(abs(milliseconds))} {more} than the one before"
+
+
+def checkpoint_line(report: Report) -> str | None:
+    """Return the checkpoint in a report's seal as the one line that a file of its own would hold; None without one."""
+    checkpoint = (report.seal or {}).get("checkpoint")
+    return json.dumps(checkpoint, sort_keys=True, separators=(",", ":")) if checkpoint else None
 
 
 def verdict_line(report: Report) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.evidence.trend import trend_of
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
 from dbops.render.charts import charts_of
-from dbops.render.facts import accepted, every_report, standing, verdict_line, why_undecided
+from dbops.render.facts import accepted, checkpoint_line, every_report, standing, verdict_line, why_undecided
 from dbops.render.pages import Tile, page
 from dbops.render.quantities import counted, duration, size
 
@@ -56,6 +56,7 @@ def html_text(report: Report, trend: Trend | None = None, kept: Path | None = No
         accepted=tuple(_accepted(report)),
         files=tuple(_files(report)),
         seal=_seal(report),
+        checkpoint=checkpoint_line(report),
         kept=kept.name if kept else None,
     )
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dbops.model import CheckStatus, Verdict, rfc3339
-from dbops.render.facts import accepted, broken_steps, standing, verdict_line, why_undecided
+from dbops.render.facts import accepted, broken_steps, checkpoint_line, standing, verdict_line, why_undecided
 from dbops.render.quantities import counted, duration, size
 from dbops.render.terminal import clean
 
@@ -32,7 +32,7 @@ _OPENING = re.compile(r"(?:[-+=]+|\d+[.)])\Z")
 
 def markdown_text(report: Report, *, most: int | None = None) -> str:
     """Return the report as Markdown; at most `most` findings of each report inside in full, all where None."""
-    lines = [*_lines(report, "#", most), *_not_tested(report), *_evidence(report.artifacts)]
+    lines = [*_lines(report, "#", most), *_not_tested(report), *_evidence(report.artifacts), *_checkpoint(report)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -229,3 +229,13 @@ def _evidence(artifacts: Sequence[Artifact]) -> Iterator[str]:
         yield ""
         rows = ((span(a.path), span(a.sha256), size(a.bytes)) for a in artifacts)
         yield from table(("File", "SHA-256", "Size"), rows)
+
+
+def _checkpoint(report: Report) -> Iterator[str]:
+    """Yield the head of the log at this moment: wherever the page is kept, it shows later that nothing was dropped."""
+    line = checkpoint_line(report)
+    if line is not None:
+        yield "Checkpoint of the evidence log; a copy of this line shows later that nothing before it was dropped:"
+        yield ""
+        yield from ("```json", line, "```")
+        yield ""
