@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 from dbops.tenancy.parse import NotAnId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dbops.tenancy.context import OrgId
     from dbops.tenancy.parse import Reader
@@ -77,16 +77,22 @@ class ClaimNames:
             for part in value.split(",")
         ]
         if query:
-            claims += self._in_query(query)
+            self._find_in_query(query, claims)
         return claims
 
-    def _in_query(self, query: bytes) -> Iterator[Claim]:
+    def _find_in_query(self, query: bytes, claims: list[Claim]) -> None:
         for part in query.split(b"&"):
             name, _, value = part.partition(b"=")
             if b"%" in name:  # whoever reads the parameters of the request takes %6frg_id for org_id
                 name = unquote_to_bytes(name)
-            if name in self._parameters:
-                yield Claim(self._parameters[name], unquote_plus(value.decode("utf-8", "replace"), errors="replace"))
+            source = self._parameters.get(name)
+            if source is not None:
+                claims.append(Claim(source, _text(value)))
+
+
+def _text(value: bytes) -> str:
+    text = value.decode("utf-8", "replace")
+    return unquote_plus(text, errors="replace") if "%" in text or "+" in text else text
 
 
 def settle(claims: Sequence[Claim], reader: Reader) -> Claimed | Refusal | None:

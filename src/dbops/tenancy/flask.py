@@ -39,7 +39,6 @@ try:
         has_request_context,
         request,
         request_started,
-        request_tearing_down,
     )
 except ModuleNotFoundError as missing:
     raise extra_missing("the request guard", "Flask", "flask") from missing
@@ -126,7 +125,8 @@ def install_tenant_guard(  # noqa: PLR0913  (each is one decision of the applica
     app.register_error_handler(UnverifiedTenant, guard.unverified)
     # Sent before anything of the application runs, Blueprint or not, whatever was registered first.
     request_started.connect(_begin, app, weak=False)
-    request_tearing_down.connect(_end, app, weak=False)
+    # The first of these is the last to run.
+    app.teardown_request_funcs.setdefault(None, []).insert(0, _end)
     app.extensions[_GUARD] = guard
     context.enclosed_by(_enclosing)
 
@@ -203,10 +203,10 @@ class _Guard:
         record = vars(_itself(request)).get(_RECORD)
         if record is None or not record.is_guarded:
             return response
-        if "Vary" in response.headers:
+        if any(name.lower() == "vary" for name, _ in response.headers):
             response.vary.update(self._vary.split(", "))
         else:
-            response.headers["Vary"] = self._vary
+            response.headers.add("Vary", self._vary)
         return response
 
     def refusal(self, reason: Reason) -> Response:
@@ -247,7 +247,7 @@ def _begin(app: Flask, **_: Any) -> _Record:
     return record
 
 
-def _end(_app: Flask, **_: Any) -> None:
+def _end(_problem: BaseException | None) -> None:
     """End a request; one that is not over and on whose `g` this one ran finds it as it was."""
     record: _Record | None = vars(_itself(request)).get(_RECORD)
     if record is None:

@@ -120,9 +120,9 @@ def _set(connection: Connection, setting: str, tenant: str) -> None:
 
 
 def _refuse_autocommit(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
     options = connection.get_execution_options()
-    if getattr(driver, "autocommit", False) is True or options.get("isolation_level") == "AUTOCOMMIT":
+    said = getattr(connection.connection.dbapi_connection, "autocommit", False)
+    if said is True or options.get("isolation_level") == "AUTOCOMMIT":
         raise autocommit_error()
 
 
