@@ -20,7 +20,7 @@ _FIXED = re.compile(
 
 
 def default_of(catalog: Catalog, table: int, number: int) -> str | None:
-    """Return the default of a column as the server prints it, None where it has none, or is of a type without any."""
+    """Return the default of a column as the server prints it, or what it is generated from; None where it has none."""
     defaults = catalog.once(
         "defaults", lambda: {(row.table, row.number): row.expression for row in catalog.rows(ColumnDefault)}
     )

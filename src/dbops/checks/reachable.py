@@ -57,7 +57,9 @@ def granted_to(catalog: Catalog, relation: Relation, roles: Sequence[str], lette
 def take_away(catalog: Catalog, relation: Relation, roles: Sequence[str], letter: str) -> Fix | None:
     """Return what takes a right away; None where something other than a grant of the owner gives it."""
     grantees_of_it = granted_to(catalog, relation, roles, letter)
-    row = next((row for row in catalog.rows(RelationGrants) if row.table == relation.oid), None)
+    row = catalog.once("grants by table", lambda: {row.table: row for row in catalog.rows(RelationGrants)}).get(
+        relation.oid
+    )
     if not grantees_of_it or row is None:
         return None
     if any(relation.owner in inherited(catalog, role) for role in roles if role != PUBLIC):

@@ -63,7 +63,7 @@ def _names(text: str, column: Column) -> bool:
 
 
 def _is_surrogate(catalog: Catalog, index: Index, column: Column) -> bool:
-    default = default_of(catalog, index.table, column.number)
+    default = default_of(catalog, index.table, column.number) if column.generated == "-" else None
     if column.identity != "-" or (default and not is_fixed(default)):
         return True
     kind = base_type(catalog, column.type)

@@ -78,3 +78,8 @@ create index on visit (code);
 create unique index wanted on visit (code, id);
 create unique index broken on visit (code);
 update pg_index set indisvalid = false where indexrelid = 'broken'::regclass;
+
+-- case: what is generated from other columns is no surrogate
+-- finds: public.visit_mail_key
+-- policy: [tenancy]
+create table visit (org_id bigint not null, id uuid primary key, address text, mail text generated always as (lower(address)) stored unique);

@@ -40,9 +40,9 @@ class DefinerFunction(NamedTuple):
 
 @read("column_defaults")
 class ColumnDefault(NamedTuple):
-    """The default of a column whose type can identify something: integers, uuid, text and the like.
+    """What a column gets where nobody gives a value, or what a generated one is made of (`expression`).
 
-    Generated columns and those of types that identify nothing (moments, floats, flags, documents) are left out.
+    Left out are `now()` and its like, and flags: they identify nothing, and there are many of them.
     """
 
     table: int

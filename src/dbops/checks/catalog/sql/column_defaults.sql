@@ -1,14 +1,12 @@
 -- with: scope
--- What columns get that nobody gives a value, where the type can identify something. Types that cannot are left out
--- here, because deparsing is what costs: boolean, json, real, double precision, dates and times, jsonb.
+-- What columns get that nobody gives a value, and what generated columns are made of. The commonest that identify
+-- nothing are left out by the beginning of their stored tree, since deparsing is what costs: now() and its like, flags.
 select d.adrelid as "table"
      , d.adnum as number
      , pg_catalog.pg_get_expr(d.adbin, d.adrelid) as expression
-  from scope as s
-  join pg_catalog.pg_attrdef as d on d.adrelid = s.oid
-  join pg_catalog.pg_attribute as a on a.attrelid = d.adrelid
-                                   and a.attnum = d.adnum
- where s.relkind in ('r', 'p')
-   and a.attgenerated = ''
-   and a.atttypid <> all ('{16,114,700,701,1082,1083,1114,1184,1186,1266,3802}'::pg_catalog.oid[])
+  from pg_catalog.pg_attrdef as d
+ where d.adrelid in (select s.oid from scope as s)
+   and d.adbin::pg_catalog.text not like '{FUNCEXPR :funcid 1299 %'
+   and d.adbin::pg_catalog.text not like '{SQLVALUEFUNCTION %'
+   and d.adbin::pg_catalog.text not like '{CONST :consttype 16 %'
  order by d.adrelid, d.adnum

@@ -40,8 +40,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks import access, leakproof, tenants
-from dbops.checks.catalog import Collation, Constraint, EqualityFamilies, Index, OperatorClass, RowPolicy
+from dbops.checks.catalog import Collation, Constraint, EqualityFamilies, Index, OperatorClass
 from dbops.checks.cover import covers
+from dbops.checks.row_policies import policies_of
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import needed_for_itself, signature
 from dbops.checks.tenants import tenant_tables
@@ -74,22 +75,25 @@ RULE = Rule(
 
 def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each index of a tenant table that no condition of the application can use."""
-    for tenant in tenant_tables(catalog, policy):
-        for index in _searched(catalog, policy, tenant):
-            if useless := leakproof.useless_keys(catalog, index, tenant.column and tenant.column.number):
-                yield _draft(catalog, tenant, index, useless)
+    for tenant, index in _indexes(catalog, policy):
+        useless = leakproof.useless_keys(catalog, index, tenant.column and tenant.column.number)
+        if useless and not _has_another_duty(catalog, index):
+            yield _draft(catalog, tenant, index, useless)
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:
-    """Count the indexes of tenant tables that are there for queries alone, of all indexes."""
-    searched = sum(len(_searched(catalog, policy, tenant)) for tenant in tenant_tables(catalog, policy))
-    return Scope(checked=searched, total=sum(index.parent is None for index in catalog.rows(Index)))
+    """Count the indexes of tables whose policies the application obeys, of all indexes."""
+    total = sum(index.parent is None for index in catalog.rows(Index))
+    return Scope(checked=len(_indexes(catalog, policy)), total=total)
 
 
-def _searched(catalog: Catalog, policy: Policy, tenant: TenantTable) -> list[Index]:
-    if not _is_obeyed(catalog, policy, tenant.table):
-        return []
-    return [index for index in catalog.indexes_of(tenant.table.oid) if not _has_another_duty(catalog, index)]
+def _indexes(catalog: Catalog, policy: Policy) -> list[tuple[TenantTable, Index]]:
+    return [
+        (tenant, index)
+        for tenant in tenant_tables(catalog, policy)
+        if _is_obeyed(catalog, policy, tenant.table)
+        for index in catalog.indexes_of(tenant.table.oid)
+    ]
 
 
 def _is_obeyed(catalog: Catalog, policy: Policy, table: Relation) -> bool:
@@ -99,12 +103,12 @@ def _is_obeyed(catalog: Catalog, policy: Policy, table: Relation) -> bool:
     roles = access.app_roles(catalog, policy)
     if roles and all(access.passes_by(catalog, role, table) for role in roles):
         return False
-    conditions = [row.using_expression for row in catalog.rows(RowPolicy) if row.table == table.oid]
+    conditions = [row.using_expression for row in policies_of(catalog, table.oid)]
     return not conditions or any(condition not in {None, "true"} for condition in conditions)
 
 
 def _has_another_duty(catalog: Catalog, index: Index) -> bool:
-    if not index.usable or index.is_unique or needed_for_itself(catalog, index):
+    if not index.usable or index.is_unique or index.parent or needed_for_itself(catalog, index):
         return True
     keys = [key for key in catalog.constraints_of(index.table) if key.type == "f"]
     return any(covers(catalog, index, key) for key in keys)

@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks import access, tenants
-from dbops.checks.access import TRUNCATE
+from dbops.checks.access import TRUNCATE, grants_on
 from dbops.checks.names import qualified
 from dbops.checks.reachable import granted_to, spelled, take_away, who_may
 from dbops.checks.rule import Draft, Rule
@@ -49,7 +49,11 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each tenant table that a role of the application may truncate by a grant."""
     tenancy_of(catalog, policy)
     for relation in catalog.relations.values():
-        if not relation.is_table or tenant_table(catalog, policy, relation.oid) is None:
+        if not relation.is_table or not any(
+            TRUNCATE in letters for letters in grants_on(catalog, relation.oid).values()
+        ):
+            continue
+        if tenant_table(catalog, policy, relation.oid) is None:
             continue
         roles = who_may(catalog, policy, relation, [TRUNCATE])
         if granted_to(catalog, relation, roles, TRUNCATE):
