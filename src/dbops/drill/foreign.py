@@ -28,6 +28,7 @@ from dbops.drill.present import check_contents, check_rows, check_views, read_pr
 from dbops.drill.programs import choose_programs
 from dbops.drill.recognise import recognise
 from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
+from dbops.drill.settle import settle
 from dbops.drill.strangers import strangers
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.files import sha256_of
@@ -169,8 +170,7 @@ def _plan(archive: Archive, toc: Toc, rehearsal: Rehearsal, *, data: bool) -> Pl
 def _question(rehearsed: Rehearsed, toc: Toc, rehearsal: Rehearsal) -> None:
     """Make the copy ready as an operator would, and ask it its first question."""
     left = rehearsal.deadline.left()
-    with rehearsal.watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
-        connection.execute("analyze")
+    settle(rehearsal, rehearsed.copy)
     with rehearsal.watch.phase("first query"), rehearsed.copy.read(left) as session:
         there = {(one.schema, one.name) for one in read_tables(session)}
         named = ((item.schema, item.name) for item in toc.of_kind("TABLE DATA"))

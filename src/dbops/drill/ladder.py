@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -31,13 +32,15 @@ from dbops.drill.compare import (
 from dbops.drill.control import control
 from dbops.drill.probes import Outcome, ask
 from dbops.drill.probes import judge as judge_probes
+from dbops.drill.settle import share_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dbops.backup.digests import Reading
     from dbops.backup.inventory import Fact
     from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
-    from dbops.model import BackupManifest, Check
+    from dbops.model import BackupManifest, Check, TableCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifes
     with rehearsed.copy.read(rehearsal.deadline.left()) as session:
         tables = read_tables(session)
         with run.step("compare rows") as step:
-            found = read_rows(session, same_readings(manifest.tables, (one for one in tables if one.kind == "r")))
+            found = _read_rows(
+                rehearsal, rehearsed, same_readings(manifest.tables, (one for one in tables if one.kind == "r"))
+            )
             read = coverage(found)
             step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
         with run.step("compare sequences"):
@@ -122,6 +127,25 @@ def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifes
         compare_materialized_views(manifest.materialized_views, views),
         compare_extensions(manifest.extensions, extensions),
     ]
+
+
+def _read_rows(rehearsal: Rehearsal, rehearsed: Rehearsed, readings: list[Reading]) -> list[TableCount]:
+    """Return what the rows are, read in as many sessions as there are jobs: nobody writes to the copy meanwhile."""
+    shares = share_out(
+        sorted(readings, key=lambda one: -one.table.pages), rehearsal.options.jobs, lambda one: one.table.pages
+    )
+    found: list[TableCount] = []
+
+    def read(share: list[Reading]) -> list[TableCount]:
+        with rehearsed.copy.read(rehearsal.deadline.left()) as session:
+            return read_rows(session, share)
+
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(Background(partial(read, share), cancel=lambda: None)) for share in shares[1:]]
+        found += read(shares[0])
+        for other in others:
+            found += other.result()
+    return found
 
 
 def _tell_what_was_not_read(rehearsal: Rehearsal, manifest: BackupManifest) -> None:

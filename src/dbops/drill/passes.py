@@ -113,8 +113,6 @@ class Rebuild:
             self._compute_views(contents.materialized_views())
         with self.watch.phase("restore/hand over"):
             copy.hand_over()
-        with self.watch.phase("restore/checkpoint"):
-            copy.checkpoint()
 
     def _compute_views(self, entries: list[Entry]) -> None:
         """Refresh the materialized views as any pg_restore would; where that fails, again with row-level security on.

@@ -29,6 +29,7 @@ from dbops.drill.programs import choose_programs
 from dbops.drill.recognise import Archive
 from dbops.drill.recovery import in_context
 from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
+from dbops.drill.settle import settle
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
 from dbops.secrets import redact
@@ -128,8 +129,7 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
         run.add_objective(*rpo_of_dumps(history, run.clock.now(), options.rpo, options.offsite, options.copies))
     plan = plan_of(stored, rehearsal)
     with rehearsal.rebuild(plan) as rehearsed:
-        with watch.phase("analyze"), rehearsed.copy.as_restorer() as connection:
-            connection.execute("analyze")
+        settle(rehearsal, rehearsed.copy)
         first_answer(rehearsal, rehearsed, manifest)
         climb(rehearsal, rehearsed, plan, Recorded(manifest, inventory_of(stored)))
         if isolation := rehearsal.options.isolation:
