@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.drill.options import DrillOptions
     from dbops.drill.rpo.copies import SurvivingCopy
+    from dbops.drill.rpo.live import Repositories
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Progress, TargetInfo
     from dbops.settings import Settings
@@ -109,13 +110,24 @@ def identify(
     """Return which database of which cluster this is (backups are found by that, not by address), and its copies."""
     from dbops.connection.session import read_only
     from dbops.drill.rpo.live import copies_of
-    from dbops.drill.rpo.pgbackrest import PgBackRest
 
-    named = settings.drill.pgbackrest if settings else None
-    repository = PgBackRest(named.stanza, named.config) if named else None
     with run.step("identify"), read_only(target) as session:
         run.target = session.info()
-        return run.target, copies_of(session, settings.environment if settings else {}, repository)
+        return run.target, copies_of(session, _repositories(settings) if settings else None)
+
+
+def _repositories(settings: Settings) -> Repositories:
+    """Return the repositories that the settings name."""
+    from dbops.drill.rpo.barman import Barman
+    from dbops.drill.rpo.live import Repositories
+    from dbops.drill.rpo.pgbackrest import PgBackRest
+
+    one, other = settings.drill.pgbackrest, settings.drill.barman
+    return Repositories(
+        settings.environment,
+        PgBackRest(one.stanza, one.config) if one else None,
+        Barman(other.server, other.config) if other else None,
+    )
 
 
 def _history(store: LocalStore | None, identity: TargetInfo) -> list[BackupManifest]:

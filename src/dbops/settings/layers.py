@@ -43,7 +43,7 @@ _VARIABLES: Mapping[str, str] = {
 _PATHS = frozenset(
     {
         "evidence.log_dir", "evidence.key", "evidence.trust", "backup.dir", "backup.identity", "drill.target_bindir",
-        "drill.wal_archive", "drill.base_backup", "drill.pgbackrest.config",
+        "drill.wal_archive", "drill.base_backup", "drill.pgbackrest.config", "drill.barman.config",
     }
 )  # fmt: skip
 _LIST_SEPARATOR = ","

@@ -85,6 +85,13 @@ class PgBackRestTable(Table):
     config: Path | None = None
 
 
+class BarmanTable(Table):
+    """`[drill.barman]`: the server of Barman's that WAL is archived to; `config` where Barman's is elsewhere."""
+
+    server: Name
+    config: Path | None = None
+
+
 class DrillTable(Table):
     """`[drill]`: how deep; no depth means `restore` where a backup exists. `digest = "auto"` is full up to 10 GiB.
 
@@ -101,6 +108,7 @@ class DrillTable(Table):
     archive_wait: PositiveDuration = dt.timedelta(minutes=1)
     offsite: tuple[Literal["dumps", "wal", "replica"], ...] = ()
     pgbackrest: PgBackRestTable | None = None
+    barman: BarmanTable | None = None
     probe: tuple[Probe, ...] = ()
 
 

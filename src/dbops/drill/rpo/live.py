@@ -5,8 +5,10 @@ How far a plain archive would bring it back is not to be had from here; that is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbops.drill.rpo.barman import Barman, of_barman
 from dbops.drill.rpo.copies import Kind, SurvivingCopy
 from dbops.drill.rpo.pgbackrest import PgBackRest, of_pgbackrest
 from dbops.drill.rpo.replicas import of_replicas
@@ -14,21 +16,33 @@ from dbops.drill.rpo.repository import Position
 from dbops.drill.rpo.wal import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dbops.connection.session import Session
 
 
-def copies_of(
-    session: Session, environ: Mapping[str, str], pgbackrest: PgBackRest | None = None
-) -> tuple[SurvivingCopy, ...]:
-    """Return the copies that the server speaks of, and the repository that is named; dumps are elsewhere."""
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """The repositories that are named, and where their programs are looked for."""
+
+    environ: Mapping[str, str]
+    pgbackrest: PgBackRest | None = None
+    barman: Barman | None = None
+
+
+def copies_of(session: Session, named: Repositories | None = None) -> tuple[SurvivingCopy, ...]:
+    """Return the copies that the server speaks of, and the repositories that are named; dumps are elsewhere."""
     if session.facts.in_recovery:
         return ()
-    if pgbackrest:
-        repository = of_pgbackrest(pgbackrest, Position.of(session), environ)
-        return (repository, *of_replicas(session))
-    return (*_unseen_archive(session), *of_replicas(session))
+    found = list(_repositories(session, named)) if named else []
+    return (*(found or _unseen_archive(session)), *of_replicas(session))
+
+
+def _repositories(session: Session, named: Repositories) -> Iterator[SurvivingCopy]:
+    if named.pgbackrest:
+        yield of_pgbackrest(named.pgbackrest, Position.of(session), named.environ)
+    if named.barman:
+        yield of_barman(named.barman, Position.of(session), named.environ)
 
 
 def _unseen_archive(session: Session) -> list[SurvivingCopy]:
