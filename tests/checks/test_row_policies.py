@@ -68,12 +68,26 @@ def any_policies(chance: random.Random, table: str) -> Iterator[str]:
 
 
 def any_table(chance: random.Random, number: int) -> str:
+    """Return a table of which the application may do everything, under any policies."""
     table = f"visit_{number:02}"
     return (
         f"create table {table} (org_id bigint, n int); insert into {table} values (1, 1), (2, 1), (2, 1);"
         f"alter table {table} enable row level security, force row level security;"
         f"grant select, insert, update, delete on {table} to {APP};" + "".join(any_policies(chance, table))
     )
+
+
+def neglected(chance: random.Random, number: int) -> str:
+    """Return what may have become of a table: not forced, switched off, the application's own, with fewer rights."""
+    alter = f"alter table visit_{number:02}"
+    may = chance.sample(["select", "insert", "update", "delete"], chance.choice([1, 4]))
+    done = (
+        f"{alter} no force row level security;",
+        f"{alter} disable row level security, no force row level security;",
+        f"{alter} owner to {APP};",
+        f"revoke {', '.join(may)} on visit_{number:02} from {APP};",
+    )
+    return "".join(one for one in done if chance.random() < 0.25)
 
 
 def reached(connection: psycopg.Connection[Any], org: str | None, sql: str) -> int:
@@ -94,8 +108,9 @@ def leaks(connection: psycopg.Connection[Any], table: str, org: str | None) -> s
     found = set()
     if reached(connection, org, f"select from {table}") > own:
         found.add(Side.READ)
+    [may] = connection.execute("select has_table_privilege(%s, %s, 'update')", [APP, table]).fetchone() or (None,)
     # A row that was reached, and whose new form is refused, was reached all the same.
-    if not 0 <= reached(connection, org, f"update {table} set n = 0") <= own:
+    if may and not 0 <= reached(connection, org, f"update {table} set n = 0") <= own:
         found.add(Side.CHANGE)
     if reached(connection, org, f"delete from {table}") > own:
         found.add(Side.REMOVE)
@@ -145,13 +160,14 @@ def test_what_is_left_open_is_closed_by_the_script_and_nothing_else_is_said_afte
     policy_of: Callable[..., Policy],
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  (nothing secret)
-    run_sql(database, "".join(any_table(chance, number) for number in range(TABLES // 2)))
+    run_sql(database, "".join(any_table(chance, n) + neglected(chance, n) for n in range(TABLES // 2)))
     tenancy = [slug for slug, rule in rules().items() if rule.family == "tenancy"]
     policy = policy_of(f"audit = {{select = {tenancy}}}\ntenancy = {{app_roles = ['{app_role}']}}")
     catalog = snapshot(database)
     checks = run_rules(catalog, policy)
     found = {check.check for check in checks if check.findings}
     assert {"policy-always-true", "blind-write-gap", "write-check-missing", "policy-fails-open"} <= found
+    assert {"policy-without-rls", "rls-not-forced", "app-role-bypasses-rls", "policy-missing-for-command"} <= found
     with psycopg.connect(database.conninfo(), password=database.password, autocommit=True) as connection:
         for statement in fix_script(catalog, policy, checks).statements:
             connection.execute(statement.encode())

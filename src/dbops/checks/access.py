@@ -49,6 +49,11 @@ class Identity(NamedTuple):
     role: Role
     way: Way
 
+    @property
+    def is_above_policies(self) -> bool:
+        """Whether row-level security never applies to it."""
+        return self.role.superuser or self.role.bypass_rls
+
 
 def app_roles(catalog: Catalog, policy: Policy) -> tuple[Role, ...]:
     """Return the configured roles of the application that exist, in the order of the configuration."""

@@ -5,8 +5,7 @@ neither the tenant column, nor the whole row, nor another tenant table, cannot h
 are asked is less: which of its two expressions names the column, whether one is true whatever the row, and whether a
 session without a tenant is let in (`Hold`). `AND` holds as firmly as its firmest part, `OR` lets in what one part lets
 in. For one role, everything is open that its weakest permissive policy opens, unless a restrictive one holds it. Only
-policies that apply to a role count, and only what it was granted; a role that row-level security does not apply to is
-left to the rule about such roles.
+policies that apply to a role count, and only what it was granted.
 What it does not do: understand what a policy compares the tenant column with, or follow functions.
 """
 
@@ -25,7 +24,6 @@ from dbops.checks.access import (
     app_roles,
     applies,
     identities,
-    passes_by,
     privileges,
 )
 from dbops.checks.access import NEEDED as ACCESS
@@ -118,11 +116,14 @@ def _by_table(catalog: Catalog) -> dict[int, tuple[RowPolicy, ...]]:
 
 
 def judged_tables(catalog: Catalog, policy: Policy) -> Iterator[Judged]:
-    """Yield the tables with tenants' rows, partitions too, whose policies count; RuleSkippedError without tenants."""
+    """Yield the tables with tenants' rows and policies, partitions too; RuleSkippedError where tenants are no matter.
+
+    Policies are judged whether they count or not: what is wrong with them is to be known before they are switched on.
+    """
     tenancy = tenancy_of(catalog, policy)
     for relation in catalog.rows(Relation):
         policies = policies_of(catalog, relation.oid)
-        if policies and relation.rls_enabled and tenant_table(catalog, policy, relation.oid):
+        if policies and tenant_table(catalog, policy, relation.oid):
             yield Judged(relation, tenant_column(catalog, tenancy, relation.oid), policies)
 
 
@@ -136,10 +137,13 @@ def spelled_policies(policies: Iterable[RowPolicy]) -> str:
 
 
 def audience(catalog: Catalog, policy: Policy, judged: Judged) -> tuple[str, ...]:
-    """Return the roles to judge a table for: the application's, else all that its policies name."""
+    """Return the roles to judge a table for: the application's, else all that its policies name.
+
+    A role that row-level security does not apply to is no way in that a policy opens; but the application's own roles
+    shall obey, so what the policies would do to them is said before they do.
+    """
     if app_roles(catalog, policy):
-        roles = [one.role for one in identities(catalog, policy)]
-        return tuple(role.name for role in roles if not passes_by(catalog, role, judged.table))
+        return tuple(one.role.name for one in identities(catalog, policy) if not one.way or not one.is_above_policies)
     named = {name for row in judged.policies for name in row.roles}
     return tuple(sorted(named | {PUBLIC}))
 

@@ -74,6 +74,28 @@ alter table visit enable row level security, force row level security;
 -- finds: skip
 create table visit (org_id bigint, id bigint, primary key (org_id, id));
 
+-- case: not switched on yet, and a role that policies do not apply to yet
+-- finds: public.visit
+-- policy: [tenancy]
+-- policy: app_roles = ["dbops_case_app"]
+create role dbops_case_app bypassrls;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy everybody on visit using (true);
+grant select on visit to dbops_case_app;
+
+-- case (near miss): for a role with BYPASSRLS that the application can become
+-- finds: 0
+-- policy: [tenancy]
+-- policy: app_roles = ["dbops_case_app"]
+create role dbops_case_app noinherit;
+create role dbops_case_dump bypassrls;
+grant dbops_case_dump to dbops_case_app;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy own on visit to dbops_case_app using (org_id = 1);
+create policy everything on visit to dbops_case_dump using (true);
+alter table visit enable row level security, force row level security;
+grant select on visit to dbops_case_app, dbops_case_dump;
+
 -- case (near miss): a restrictive policy holds it all the same
 -- finds: 0
 create table visit (org_id bigint, id bigint, primary key (org_id, id));

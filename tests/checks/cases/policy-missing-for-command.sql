@@ -71,11 +71,22 @@ create policy own on visit to dbops_case_staff using (org_id = 1);
 alter table visit enable row level security, force row level security;
 grant select, insert, update, delete on visit to dbops_case_app;
 
--- case (near miss): for roles that policies do not apply to, and for others than the application
+-- case: the application owns the table, and will meet its policies once they are forced
+-- finds: public.visit
+-- says: INSERT, UPDATE, DELETE are granted to dbops_case_app
+-- policy: [tenancy]
+-- policy: app_roles = ["dbops_case_app"]
+create role dbops_case_app;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy seeing on visit for select using (org_id = 1);
+alter table visit enable row level security;
+alter table visit owner to dbops_case_app;
+
+-- case (near miss): for a superuser, and for others than the application
 -- finds: 0
 -- policy: [tenancy]
 -- policy: app_roles = ["dbops_case_app"]
-create role dbops_case_app bypassrls;
+create role dbops_case_app superuser;
 create role dbops_case_audit;
 create table visit (org_id bigint, id bigint, primary key (org_id, id));
 alter table visit enable row level security, force row level security;

@@ -12,11 +12,11 @@ The policies look like protection and have no effect at all: everybody who may r
 ## How to fix
 
 Enable and force row-level security, with the statement of the finding, or drop the policies if they are leftovers. Look
-at them first: they have never been tried.
+at them first, since they have not been at work: the other rules about policies say what is wrong with them, now.
 
 ## What it does not see
 
-Whether the policies are any good; the other rules about policies look at them once they count.
+Whether the policies are any good.
 """
 
 from __future__ import annotations
