@@ -129,3 +129,28 @@ def test_a_view_that_only_came_back_on_the_second_attempt_is_plainly_not_restore
     assert [refused] == judge([refused], []).genuine
     other = replace(refused, statement="COPY public.t FROM stdin;")
     assert [other] == judge([other], [trial]).genuine
+
+
+@pytest.mark.parametrize(
+    ("state", "statement", "ours"),
+    [
+        ("42501", "GRANT ALL ON FUNCTION pg_catalog.pg_read_file(text) TO monitor;", False),
+        ("42501", "GRANT ALL ON FOREIGN DATA WRAPPER postgres_fdw TO app;", False),
+        ("42501", 'REVOKE ALL ON FUNCTION public."odd ON name"(text) FROM PUBLIC;', False),
+        # Another version of the extension has it with other arguments.
+        ("42883", "GRANT ALL ON FUNCTION public.pg_stat_statements_reset(oid) TO monitor;", False),
+        ("42501", "GRANT SELECT ON TABLE app.t TO reader;", True),
+        ("42883", "GRANT ALL ON FUNCTION app.lost(oid) TO monitor;", True),
+        ("23505", "GRANT ALL ON FOREIGN DATA WRAPPER postgres_fdw TO app;", True),
+        ("42501", "CREATE TABLE public.postgres_fdw ();", True),
+    ],
+)
+def test_rights_to_what_belongs_to_an_extension_or_to_postgresql_are_not_an_archives(
+    state: str, statement: str, *, ours: bool
+) -> None:
+    members = {"postgres_fdw", "odd ON name", "pg_stat_statements_reset"}
+    one = _failure(state, "refused", statement)
+    ledger = judge([one], [], members)
+    assert ([one] if ours else []) == ledger.genuine
+    assert ([] if ours else [one]) == ledger.rights
+    assert ours is (ledger.not_restored() == [])

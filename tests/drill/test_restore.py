@@ -86,6 +86,39 @@ def test_what_restores_trip_over_comes_back(nasty: Target, back_up: BackUp, dril
     assert "user mappings" in told
 
 
+OF_OTHERS = """
+create role monitor; create role app;
+create extension postgres_fdw; create extension dblink; create extension pgstattuple; create extension hstore;
+grant usage on foreign data wrapper postgres_fdw to app;
+grant execute on function pgstattuple(text) to monitor;
+revoke all on function dblink_connect(text) from public;
+grant execute on function pg_catalog.pg_read_file(text) to monitor;
+grant select on pg_catalog.pg_authid to monitor;
+revoke usage on language plpgsql from public;
+revoke all on type hstore from public;
+create access method also_heap type table handler heap_tableam_handler;
+create table t (i int primary key, n text) using also_heap;
+insert into t select i, i from generate_series(1, 100) as i;
+create cast (text as bytea) without function;
+"""
+
+
+def test_what_only_a_superuser_could_give_is_told_and_fails_nothing(back_up: BackUp, drill: Drill) -> None:
+    """Rights to functions of extensions and of PostgreSQL itself, an access method, a cast between built-in types."""
+    with ScratchServer(find_server(None, environ=os.environ), settings={"fsync": "off"}) as server:
+        with scratch(server, "postgres") as connection:
+            connection.execute("create database d")
+        with scratch(server, "d") as connection:
+            connection.execute(OF_OTHERS.encode())
+        stored = back_up(server.target("d"))
+    report = drill(stored)
+    assert (Verdict.PASS, {}) == (report.restorability, _findings(report))
+    told = "\n".join(report.not_tested)
+    for what in ("FOREIGN DATA WRAPPER postgres_fdw", "pg_catalog.pg_read_file", "public.pgstattuple"):
+        assert what in told
+    assert "also_heap" in told
+
+
 @pytest.mark.skipif(find_embedded() is None, reason="the embedded server is not installed")
 def test_a_newer_server_can_be_named(server: ScratchServer, nasty: Target, back_up: BackUp, drill: Drill) -> None:
     embedded = find_embedded()

@@ -184,7 +184,7 @@ def check_errors(ledger: Ledger) -> Check:
     findings = [
         finding("restore-errors", one.phase or "restore", one.words() + _at(one.statement)) for one in ledger.genuine
     ]
-    explained = len(ledger.superuser_only) + len(ledger.followers)
+    explained = len(ledger.superuser_only) + len(ledger.followers) + len(ledger.rights)
     return as_check(
         "restore-errors",
         "Every statement of the archive ran, or could not for a known reason",

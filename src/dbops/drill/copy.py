@@ -264,6 +264,11 @@ class Copy:
             ):
                 connection.execute(sql.SQL(statement).format(**names))
 
+    def extension_members(self) -> frozenset[str]:
+        """Return the names of everything that belongs to an extension."""
+        with self.read() as session:
+            return frozenset(row[0] for row in session.fetch_all(_sql("members")))
+
     def checkpoint(self) -> None:
         """Bring everything restored to disk."""
         with scratch(self.server, "postgres") as connection:

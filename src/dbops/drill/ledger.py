@@ -5,12 +5,14 @@ class, and what is in none of the explained ones fails the drill. Rules, in orde
 
 1. Superuser only: a known refusal of something only a superuser can create. Not restored, and said so.
 2. Follower: about an object that rule 1 has kept from existing.
-3. Noise: a right that could not be changed on what belongs to an extension or to PostgreSQL itself; a parameter that a
+3. Rights to what belongs to an extension or to PostgreSQL itself, or to a member that another version of the extension
+   has with other arguments. They are the superuser's to give; not restored, and said so.
+4. Noise: a right that could not be changed on what belongs to an extension or to PostgreSQL itself; a parameter that a
    newer pg_restore sets and an older server does not know.
-4. Plain: a materialized view that could not be refreshed the way any pg_restore does it, and could in another.
-5. Of the target: it lacks something (a locale, ICU, a dictionary's file) or ran out of something (disk, memory, locks),
+5. Plain: a materialized view that could not be refreshed the way any pg_restore does it, and could in another.
+6. Of the target: it lacks something (a locale, ICU, a dictionary's file) or ran out of something (disk, memory, locks),
    and what follows from that. It says nothing about the backup: where nothing else is wrong, the drill is inconclusive.
-6. Everything else is genuine: this backup does not restore.
+7. Everything else is genuine: this backup does not restore.
 
 A line of pg_restore that has no partner in the log is genuine as well, and so is a program that failed without one.
 Evidence holds no rows: messages are kept, details and contexts (which quote them) are not.
@@ -29,7 +31,7 @@ from dbops.errors import DeadlineError, UnavailableError
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from dbops.drill.copy import Copy
@@ -52,6 +54,8 @@ _SUPERUSER_ONLY = tuple(
         r"must be superuser to create FOR ALL TABLES publication",
         r"must be superuser to (?:create FOR TABLES IN SCHEMA publication|add or set schemas)",
         r"must be superuser to specify a support function",
+        r"must be superuser to create a cast WITHOUT FUNCTION",
+        r"must be owner of type .+ or type ",
         r"must be superuser to create custom procedural language",
         r"permission denied to create (?:foreign-data wrapper|access method|event trigger) ",
         r"permission denied to create subscription",
@@ -59,11 +63,19 @@ _SUPERUSER_ONLY = tuple(
         r'permission denied to set parameter "',
     )
 )
+# Another state, since it is about a word: what was made with a method of a superuser's is a heap here.
+_NO_METHOD = re.compile(r'invalid value for parameter "default_table_access_method": "(?P<name>[^"]+)"')
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s(".;]+)'
+_RIGHTS_TO = re.compile(
+    rf"^\s*(?:GRANT|REVOKE) .+? ON (?P<what>(?:(?:[A-Z]+ )+)?(?:(?P<schema>{_NAME})\.)?(?P<name>{_NAME}))"
+)
+_OF_POSTGRESQL = frozenset({"pg_catalog", "information_schema"})
 _CREATED = re.compile(
     r"^\s*CREATE (?:OR REPLACE |CONSTRAINT |UNIQUE |TRUSTED |DEFAULT )*"
     r"(?P<kind>FUNCTION|PROCEDURE|OPERATOR CLASS|OPERATOR FAMILY|TYPE|TEXT SEARCH \w+|PUBLICATION|FOREIGN DATA WRAPPER"
     r"|ACCESS METHOD|LANGUAGE)\s+(?P<name>(?:\"(?:[^\"]|\"\")+\"|[^\s(\".]+)(?:\.(?:\"(?:[^\"]|\"\")+\"|[^\s(\".]+))?)"
 )
+_RIGHTS_STATES = frozenset({"42501", "42883", "42P01", "42704"})
 _NOT_THERE = frozenset({"42704", "42883", "42P01", "3F000"})
 # dbops itself ends lingering sessions between the passes, before a superuser enters.
 _SHOWN_OUT = "57P01"
@@ -129,6 +141,7 @@ class Ledger:
     genuine: list[Failure] = field(default_factory=list)
     superuser_only: list[Failure] = field(default_factory=list)
     followers: list[Failure] = field(default_factory=list)
+    rights: list[Failure] = field(default_factory=list)
     plain: list[Failure] = field(default_factory=list)
     of_target: list[Failure] = field(default_factory=list)
     noise: int = 0
@@ -148,7 +161,9 @@ class Ledger:
 
     def not_restored(self) -> list[str]:
         """Return what is missing on the copy for want of a superuser, in words."""
-        return sorted({f"{_subject(one)}: {one.message} (superuser only)" for one in self.superuser_only})
+        found = {f"{_subject(one)}: {one.message} (superuser only)" for one in self.superuser_only}
+        found |= {f"rights to {named['what']}" for one in self.rights if (named := _RIGHTS_TO.match(one.statement))}
+        return sorted(found)
 
 
 def log_position(copy: Copy) -> int:
@@ -163,7 +178,7 @@ def read_ledger(copy: Copy, said: Sequence[Said], *, since: int) -> Ledger:
     Raises DeadlineError when the log does not come to rest.
     """
     failures, _ = _read_until(copy.server.log_path, since, _mark(copy))
-    return judge(failures, said)
+    return judge(failures, said, copy.extension_members())
 
 
 def _mark(copy: Copy) -> str:
@@ -172,11 +187,14 @@ def _mark(copy: Copy) -> str:
     return mark
 
 
-def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
-    """Put every failure into its class; see the module for the rules."""
+def judge(failures: Iterable[Failure], said: Sequence[Said], members: Collection[str] = ()) -> Ledger:
+    """Put every failure into its class; see the module for the rules.
+
+    `members` are the names of what belongs to extensions of the copy.
+    """
     ledger = Ledger()
     messages = set()
-    followers = []
+    followers: list[Failure] = []
     trials = {one.phase for one in said if one.trial}
     for one in failures:
         if one.state == _SHOWN_OUT:
@@ -190,13 +208,13 @@ def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
             ledger.plain.append(one)
         elif _is_of_target(one):
             ledger.of_target.append(one)
-        elif one.state == "42501" and any(pattern.match(one.message) for pattern in _SUPERUSER_ONLY):
+        elif _is_superuser_only(one):
             ledger.superuser_only.append(one)
             ledger.names.update(_names(one))
-        elif one.state in _NOT_THERE:
-            followers.append(one)
+        elif _is_right_of_others(one, members):
+            ledger.rights.append(one)
         else:
-            ledger.genuine.append(one)
+            (followers if one.state in _NOT_THERE else ledger.genuine).append(one)
     lost: list[Failure] = []
     for one in followers:
         follows = any(name in one.message or name in one.statement for name in ledger.names)
@@ -204,6 +222,24 @@ def judge(failures: Iterable[Failure], said: Sequence[Said]) -> Ledger:
     ledger.genuine += _without_consequences(lost, ledger.of_target)
     ledger.genuine += _unpaired(said, messages)
     return ledger
+
+
+def _is_superuser_only(one: Failure) -> bool:
+    if one.state == "22023":
+        return _NO_METHOD.match(one.message) is not None
+    return one.state == "42501" and any(pattern.match(one.message) for pattern in _SUPERUSER_ONLY)
+
+
+def _is_right_of_others(one: Failure, members: Collection[str]) -> bool:
+    """Tell whether a grant or revoke is about what belongs to PostgreSQL or to an extension of the copy."""
+    if one.state not in _RIGHTS_STATES:
+        return False
+    found = _RIGHTS_TO.match(one.statement)
+    return found is not None and (found["schema"] in _OF_POSTGRESQL or _unquoted(found["name"]) in members)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _is_of_target(one: Failure) -> bool:

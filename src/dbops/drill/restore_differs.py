@@ -105,9 +105,17 @@ def _explanation(key: tuple[str, str], was: str | None, now: str | None, ledger:
         return _NEVER_RESTORED[kind]
     if now is None and kind == "index" and was is not None and was.startswith("invalid "):
         return "invalid indexes are in no dump"
+    if now is None and kind == "cast" and _refused_cast(identity, ledger):
+        return "casts between types that only a superuser owns"
     if any(identity == name or identity.startswith((f"{name}(", f"{name}.", f"{name} ")) for name in ledger.names):
         return "objects that only a superuser can restore, and what belongs to them"
     return None
+
+
+def _refused_cast(identity: str, ledger: Ledger) -> bool:
+    """Tell whether the ledger knows why a cast is missing; pg_dump leaves pg_catalog away."""
+    wanted = f"CREATE CAST {identity.replace('pg_catalog.', '')}"
+    return any(one.statement.startswith(wanted) for one in ledger.superuser_only)
 
 
 def _fact_difference(was: str | None, now: str | None) -> str:

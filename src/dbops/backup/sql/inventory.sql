@@ -19,6 +19,8 @@ relations as materialized (
     join spaces as s on s.oid = c.relnamespace
     where c.relpersistence <> 't'
         and (1259, c.oid) not in (select m.classid, m.objid from members as m)
+        -- of a composite type it is the type that belongs to an extension
+        and not (c.relkind = 'c' and (1247, c.reltype) in (select m.classid, m.objid from members as m))
 ),
 tables as materialized (
     select
