@@ -127,6 +127,7 @@ def _repositories(settings: Settings) -> Repositories:
         settings.environment,
         PgBackRest(one.stanza, one.config) if one else None,
         Barman(other.server, other.config) if other else None,
+        settings.drill.wal_archive,
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from dbops.drill.pitr.archive import list_archive
-from dbops.drill.pitr.measuring import base_backups_in
+from dbops.drill.rpo.directory import base_backups
 from dbops.model import Verdict
 
 from .conftest import Archiving, answers, check_of
@@ -121,7 +121,7 @@ def test_base_backups_of_drills_are_not_counted_as_base_backups(tmp_path: Path) 
     for number, label in enumerate(("nightly", "dbops drill 20260101T000000Z-abcdef")):
         name = f"00000001000000000000000{number}.00000028.backup"
         (tmp_path / name).write_text(f"START WAL LOCATION: 0/{number}000028\nLABEL: {label}\n")
-    assert base_backups_in(list_archive(tmp_path)) == 1
+    assert base_backups(list_archive(tmp_path)) == ["000000010000000000000000.00000028.backup"]
 
 
 def test_the_command_line_drills_to_a_moment(

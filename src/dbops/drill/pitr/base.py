@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
 
 PROGRAMS = ("pg_basebackup", "pg_verifybackup", "pg_waldump", "pg_controldata")
-LABEL = "dbops drill"
 _NO_HBA = re.compile(r"no pg_hba.conf entry for replication|pg_hba.conf rejects replication")
 _NO_RIGHT = re.compile(r"permission denied to start WAL sender|must be superuser or replication role")
 _NO_SENDER = re.compile(r"max_wal_senders")

@@ -5,16 +5,14 @@ What this does not do: recover anything, or judge a scenario (`dbops.drill.rpo.m
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.connection.session import read_only
 from dbops.drill.objectives import rto_measured, rto_not_measured
-from dbops.drill.pitr.base import LABEL
 from dbops.drill.pitr.waiting import Ending
-from dbops.drill.pitr.wal import is_segment
+from dbops.drill.rpo.directory import base_backups
 from dbops.drill.rpo.matrix import matrix
 from dbops.drill.rpo.replicas import of_replicas
 from dbops.drill.rpo.wal import Archived, of_archive, waits
@@ -22,7 +20,6 @@ from dbops.drill.rpo.wal import Archived, of_archive, waits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dbops.drill.pitr.archive import Listing
     from dbops.drill.pitr.base import BaseBackup
     from dbops.drill.pitr.holes import Hole, Log
     from dbops.drill.pitr.scene import Scene
@@ -62,7 +59,7 @@ def measure(scene: Scene, outcome: Outcome, others: Sequence[SurvivingCopy]) -> 
                 archive_timeout=dt.timedelta(seconds=source.facts.archive_timeout_seconds),
                 took=outcome.waited.took if outcome.waited.ending is Ending.ARCHIVED else None,
                 broken=_broken(scene, outcome),
-                base_backups=max(base_backups_in(outcome.log.listing), 1 if options.base_backup else 0),
+                base_backups=max(len(base_backups(outcome.log.listing)), 1 if options.base_backup else 0),
                 unarchived=unarchived[0] if unarchived else None,
             )
         )
@@ -95,14 +92,3 @@ def _broken(scene: Scene, outcome: Outcome) -> str | None:
     if outcome.waited.ending is not Ending.ARCHIVED:
         return f"{outcome.waited.segment} {outcome.waited.words(scene.archive, None)}"
     return None
-
-
-def base_backups_in(listing: Listing) -> int:
-    """Return how many base backups, those of drills aside, have left their mark in the archive."""
-    count = 0
-    for name in listing.entries:
-        if name.endswith(".backup") and is_segment(name[:24]):
-            with contextlib.suppress(OSError):
-                text = (listing.directory / name).read_text(encoding="utf-8", errors="replace")
-                count += not any(line.startswith(f"LABEL: {LABEL}") for line in text.splitlines())
-    return count

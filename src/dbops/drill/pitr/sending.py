@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from dbops.connection.session import read_only
 from dbops.drill.pitr import answers
-from dbops.drill.pitr.base import LABEL, Taker, refuse_unfit
+from dbops.drill.pitr.base import Taker, refuse_unfit
 from dbops.drill.pitr.rows import finished_in, read_then, why_not
 from dbops.drill.pitr.waiting import Ending, await_archived
+from dbops.drill.rpo.directory import DRILL_LABEL
 from dbops.errors import PrivilegeError, UnavailableError
 from dbops.model import Scope
 
@@ -56,7 +57,7 @@ def take_base(scene: Scene) -> BaseBackup:
         scene.run.note(f"the base backup is the one in {directory}")
     else:
         with scene.run.step("base backup"), scene.shown("base backup"):
-            taker.take(scene.target, directory, f"{LABEL} {scene.run.run_id}")
+            taker.take(scene.target, directory, f"{DRILL_LABEL} {scene.run.run_id}")
     ended = source.moment().at  # whenever it was complete, it is now
     with scene.watch.phase("verify base backup") as step, scene.shown("verify base backup"):
         files = taker.verify(directory)

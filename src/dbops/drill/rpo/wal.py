@@ -34,7 +34,7 @@ NAME = "WAL archive"
 _NONE = dt.timedelta(0)
 _UNBOUNDED = "archive_timeout is 0: on a quiet server a commit waits until its segment is full"
 _SET_TIMEOUT = "set archive_timeout below the objective: alter system set archive_timeout = '1min'; then reload"
-_NO_BASE = (
+NO_BASE = (
     "no base backup but those of drills has left its mark in the archive (a .backup file), and log alone restores"
     " nothing; take one regularly: pg_basebackup, pgBackRest, Barman"
 )
@@ -104,7 +104,7 @@ def of_archive(one: Archived) -> SurvivingCopy:
         worst=max(exposure, one.waits.longest or _NONE),
         bound=one.archive_timeout + (one.took or _NONE) if bounded else None,
         unbounded=None if bounded else _UNBOUNDED,
-        doubt=None if one.base_backups else _NO_BASE,
+        doubt=None if one.base_backups else NO_BASE,
         broken=one.broken,
         remedy="" if bounded else _SET_TIMEOUT,
         inputs={
