@@ -50,3 +50,27 @@ def test_a_role_that_may_not_play_the_application_is_told_the_grant(
     answered = dbops("tenant", "probe", "--database-url", url_of(server.target(erp.database, user="erp_backup")))
     assert 3 == answered.code
     assert 'grant "erp_app" to "erp_backup"' in " ".join(answered.out.split())
+
+
+def test_a_suite_proves_isolation_on_the_restored_copy_by_what_the_configuration_says(
+    dbops: Dbops, erp: Target, url_of: UrlOf, server: ScratchServer, run_sql: RunSql
+) -> None:
+    """The leak is a waived one: the suite says so, and passes but for what its audit finds on a test server."""
+    Path("dbops.toml").write_text(
+        CONFIGURATION
+        + '[[audit.waive]]\nrule = "tenant-isolation"\nobject = "public.every_customer"\n'
+        + 'reason = "a test"\nowner = "tests"\nexpires = 9999-12-31\n'
+    )
+    run_sql(erp, "create view every_customer as select * from customers; grant select on every_customer to erp_app")
+    url = url_of(server.target(erp.database, user="erp_backup"))
+    run_sql(erp, "grant select on every_customer to erp_backup")
+    assert 0 == dbops("backup", "--database-url", url).code
+    report = dbops("suite", "--database-url", url, "--json").report
+    checks = {check["check"]: check for part in report["reports"] for check in part["checks"]}
+    proven = checks["tenant-isolation"]
+    assert "pass" == proven["status"]
+    assert ["public.every_customer"] == [one["object"] for one in proven["findings"]]
+    assert proven["method"].endswith(": 10 pass, 7 not granted, 3 waived")
+    waivers = [finding["object"] for finding in checks["waiver-unused"]["findings"]]
+    assert [] == waivers
+    assert any("isolation.json" in one["path"] for one in report["artifacts"])

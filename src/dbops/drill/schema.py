@@ -46,6 +46,8 @@ def drill_schema(target: Target, run: Run, *, options: DrillOptions, progress: P
     deadline = Deadline.after(options.deadline)
     run.add_objective(rto_not_measured(options.rto, _REASON), rpo_not_measured(options.rpo, _REASON))
     run.not_tested("rows, sequences and large objects: a schema drill restores no data")
+    if options.isolation:
+        run.not_tested("whether tenants are kept apart: without rows there is nothing to try it on")
     if options.probes:
         run.not_tested(f"the {len(options.probes)} declared probes: they ask for rows")
     with workspace() as directory:

@@ -150,10 +150,21 @@ def test_rows_of_no_tenant_that_everybody_sees_are_found_even_where_there_are_no
 ) -> None:
     nullable = "alter table public.docs alter org_id drop not null;"
     shared = f"create policy own on public.docs using (org_id = {TENANT} or org_id is null)"
-    found = probe(planted(DOCS, nullable, shared))
-    assert {"read nobody's", "kept plan, nobody's"} < found.leaks()
-    healthy = probe(planted("drop policy own on public.docs", HEALTHY))
-    assert {"public.docs": Outcome.PASS} == healthy.outcomes()
+    target = planted(DOCS, nullable, shared)
+    found = probe(target)
+    assert {"read nobody's", "kept plan, nobody's", "read, no tenant nobody's"} <= found.leaks(
+        "public.docs (rows of no tenant)"
+    )
+    assert {"blind update", "blind delete", "steal"} <= found.leaks()
+    planted(
+        "drop policy own on public.docs",
+        policies(),
+        "create policy more on public.docs for select using (org_id is null)",
+    )
+    shared_to_read = probe(target)
+    assert {"public.docs": Outcome.PASS, "public.docs (rows of no tenant)": Outcome.LEAK} == shared_to_read.outcomes()
+    planted("drop policy more on public.docs")
+    assert {"public.docs": Outcome.PASS} == probe(target).outcomes()
 
 
 def test_a_key_that_tenants_share_tells_that_a_row_exists(planted: Plant, probe: Probe) -> None:

@@ -276,3 +276,21 @@ def test_a_probe_that_takes_too_long_is_inconclusive(
     found = probe(planted(DOCS, f"create policy own on public.docs using ({slow}) with check (org_id = {TENANT})"))
     assert {"public.docs": Outcome.INCONCLUSIVE} == found.outcomes()
     assert "57014" in {one.sqlstate for one in found.verdict().those(Outcome.INCONCLUSIVE)}
+
+
+def test_a_table_that_the_restorer_cannot_count_is_inconclusive_and_the_others_are_proven(
+    planted: Plant, probe: Probe
+) -> None:
+    odd = f"create table public.odd (org_id bigint not null); grant insert on public.odd to {APP}"
+    found = probe(planted(DOCS, HEALTHY, odd))
+    assert Outcome.PASS is found.verdict().outcome
+    assert {"insert foreign", "row security active"} <= found.leaks("public.odd")
+    planted(
+        "alter table public.odd enable row level security",
+        f"create policy own on public.odd using (org_id = {TENANT}) with check (org_id = {TENANT})",
+    )
+    verdict = probe(planted()).verdict("public.odd")
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert ["its rows cannot be counted (SQLSTATE 42501)"] == [
+        one.words for one in verdict.observations if one.probe == "rows"
+    ]

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from dbops.drill.isolation import statements
-from dbops.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.targets import Column, TenantTable
 
 _FEW = 2
+_GUESSES = 3
 # Large numbers that nobody has, and that every integer type of the kind can hold.
 _UNKNOWN_NUMBERS = {"int2": 32749}
 _UNKNOWN_NUMBER = 2147483629
@@ -62,12 +62,12 @@ def unknown_tenant(column: Column, near: int = 0) -> str:
 
 
 def read_population(stage: Stage, table: TenantTable) -> Population:
-    """Return whose rows there are. Raises UnavailableError where they cannot be counted."""
-    for near in range(3):
+    """Return whose rows there are; where they cannot be counted, why."""
+    for near in range(_GUESSES):
         unknown = unknown_tenant(table.tenant_column, near)
         answer = stage.attempt(None, statements.count_by_tenant(table.identifier, table.tenant, unknown, limit=_FEW))
         if answer.refused:
-            raise UnavailableError(f"the rows of {table.label} cannot be counted (SQLSTATE {answer.sqlstate})")
+            return Population(unknown, why=f"its rows cannot be counted (SQLSTATE {answer.sqlstate})")
         few, nobody, _, taken = answer.values
         if not taken:
             break
@@ -81,9 +81,10 @@ def seed(stage: Stage, table: TenantTable, found: Population, others: Sequence[s
     """Make the rows that are missing, for as long as the stage stands; `others` are tenants of other tables."""
     if not found.tenants:
         first = _strangers(table, found, others)[0]
-        if sqlstate := _make_row(stage, table, first):
-            # What may be written can be tried all the same, as tenants of other tables.
+        if not found.why and (sqlstate := _make_row(stage, table, first)):
             found.why = f"it has no rows of any tenant, and none could be made up (SQLSTATE {sqlstate})"
+        if found.why:
+            # What may be written can be tried all the same, as tenants of other tables.
             found.tenants = _strangers(table, found, others)[:_FEW]
             found.counts = dict.fromkeys(found.tenants, 0)
             return
@@ -128,9 +129,8 @@ def _fits(column: Column, tenant: str) -> bool:
 
 
 def _sample(stage: Stage, table: TenantTable, tenant: str) -> Sample:
+    # Refused: then there is no pattern for whole rows, and what needs one is not tried.
     answer = stage.attempt(None, statements.sample_row(table, tenant))
-    if answer.refused:
-        raise UnavailableError(f"no row of {table.label} can be read (SQLSTATE {answer.sqlstate})")
     return dict(zip((one.name for one in table.columns), answer.values, strict=False))
 
 

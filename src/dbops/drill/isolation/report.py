@@ -53,7 +53,7 @@ class Proof:
         """Mark the verdicts that somebody has accepted; what was observed stays."""
         self.verdicts = [
             replace(verdict, outcome=Outcome.WAIVED, waived=verdict.outcome)
-            if verdict.outcome in _WHY and options.waiver_of(verdict.object)
+            if verdict.outcome in _WHY and options.waiver_of(verdict.subject)
             else verdict
             for verdict in self.verdicts
         ]
@@ -131,15 +131,15 @@ def _findings(proof: Proof, options: IsolationOptions) -> Iterator[Finding]:
             continue
         guilty = verdict.those(outcome)
         doubtful = all(one.doubtful for one in guilty)
-        identity = [RULE, verdict.object, verdict.role, outcome]
+        identity = [RULE, verdict.subject, verdict.role, outcome]
         yield Finding(
             rule=RULE,
             severity=Severity.WARNING if doubtful else Severity.ERROR,
-            object=verdict.object,
+            object=verdict.subject,
             detail=f"as {verdict.role}, {outcome}: {_words(guilty)}",
             why=_WHY_DOUBTFUL if doubtful else _WHY[outcome],
             verify=None if doubtful or "(" in verdict.object else _verify(verdict, options),
-            waived=options.waiver_of(verdict.object),
+            waived=options.waiver_of(verdict.subject),
             fingerprint=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
         )
 

@@ -68,7 +68,7 @@ class TableProbe:
         when = "no tenant" if tenant is None else "empty tenant"
         actor = self.actor.asking_for(tenant)
         if self.grants.reads:
-            yield self._read_of_nobody(actor, f"read, {when}")
+            yield from self._read_of_nobody(actor, f"read, {when}")
         stranger = self.population.tenants[-1]
         attempts = {
             f"insert, {when}": self._insert_of(stranger, full=False),
@@ -83,7 +83,7 @@ class TableProbe:
     def unknown_tenant(self) -> Iterator[Observation]:
         """Yield what a tenant sees that does not exist."""
         if self.grants.reads:
-            yield self._read_of_nobody(self.actor.asking_for(self.population.unknown), "read, unknown tenant")
+            yield from self._read_of_nobody(self.actor.asking_for(self.population.unknown), "read, unknown tenant")
 
     def between_tenants(self) -> Iterator[Observation]:
         """Yield what each of the two tenants reaches, of its own and of the other's."""
@@ -97,16 +97,30 @@ class TableProbe:
             yield from self._moves_out(actor, own, other)
             yield from self._writes_blindly(actor, own, other)
 
-    def _read_of_nobody(self, actor: Actor, probe: str) -> Observation:
+    def _read_of_nobody(self, actor: Actor, probe: str) -> Iterator[Observation]:
         answer = self.stage.attempt(actor, statements.count_rows(self.table.identifier, self._readable_tenant, None))
-        rows = answer.values[0] if answer.values else None
-        return Observation(
+        nobody = (answer.values[2] or 0) if answer.values else 0
+        rows = answer.values[0] - nobody if answer.values else None
+        yield Observation(
             probe=probe,
             outcome=of_foreign_rows(answer, rows),
             tenant=actor.tenant,
             rows=rows,
             sqlstate=answer.sqlstate,
             words=f"sees {rows} rows",
+        )
+        if nobody:
+            yield self._of_nobody(probe, nobody, actor.tenant)
+
+    def _of_nobody(self, probe: str, rows: int, tenant: str | None) -> Observation:
+        """Return what is said of rows of no tenant that are in sight: under a name of its own to be waived by."""
+        return Observation(
+            probe=f"{probe} nobody's",
+            outcome=Outcome.LEAK if rows else Outcome.PASS,
+            rows=rows,
+            words=f"sees {rows} rows of no tenant",
+            tenant=tenant,
+            about=f"{self.table.label} (rows of no tenant)",
         )
 
     @property
@@ -146,9 +160,7 @@ class TableProbe:
         words = f"sees {foreign} rows of other tenants"
         yield Observation(probe=f"{probe} foreign", outcome=outcome, rows=foreign, words=words, tenant=own)
         if self.population.nobody:
-            outcome = Outcome.LEAK if nobody else Outcome.PASS
-            words = f"sees {nobody} rows of no tenant"
-            yield Observation(probe=f"{probe} nobody's", outcome=outcome, rows=nobody, words=words, tenant=own)
+            yield self._of_nobody(probe, nobody, own)
 
     def _kept_plan(self, own: str, other: str) -> Iterator[Observation]:
         """Yield what a statement shows to `other` that was planned for `own` and kept, as drivers and poolers do."""

@@ -64,6 +64,11 @@ class Verdict:
     reason: str = ""
     waived: Outcome | None = None
 
+    @property
+    def subject(self) -> str:
+        """What a finding names, and a waiver accepts: who accepts that own rows are hidden has accepted no leak."""
+        return f"{self.object} (own rows)" if (self.waived or self.outcome) is Outcome.BROKEN else self.object
+
     def those(self, outcome: Outcome) -> list[Observation]:
         """Return the observations with an outcome."""
         return [one for one in self.observations if one.outcome is outcome]
