@@ -186,6 +186,7 @@ def test_what_is_left_open_is_closed_by_the_script_and_nothing_else_is_said_afte
         ("(1 = 1)", Hold.ALWAYS_TRUE),
         ("(org_id = org_id)", Hold.ALWAYS_TRUE),
         ("(org_id IS NOT NULL)", Hold.ALWAYS_TRUE),
+        ('("Org" = "Org")', Hold.ALWAYS_TRUE),
         ("((org_id = 1) OR ((id > 0) OR true))", Hold.ALWAYS_TRUE),
         ("((org_id = 1) AND true)", Hold.BINDS),
         ("(note = ' OR true OR '::text)", Hold.IGNORES),

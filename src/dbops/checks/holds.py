@@ -28,7 +28,7 @@ class Hold(enum.IntEnum):
     BINDS = 3
 
 
-_WHOLE = r"(?:true|\(?(?P<one>\w+)\)? = \(?(?P=one)\)?|NOT \(?false\)?)"
+_WHOLE = r'(?:true|\(?(?P<one>\w+|"[^"]+")\)? = \(?(?P=one)\)?|NOT \(?false\)?)'
 _NO_TENANT = re.compile(rf"{MARK} (?:IS NULL|= ''(?:::text)?)(?!\)? THEN false)", re.IGNORECASE)
 _WITH_DEFAULT = re.compile(rf"\bcoalesce\(\s*{MARK}\s*,", re.IGNORECASE)
 _WORD = re.compile(r"\s(AND|OR)\s", re.IGNORECASE)

@@ -30,7 +30,7 @@ from dbops.checks.access import NEEDED as ACCESS
 from dbops.checks.catalog import PolicyFunction, Relation, RowPolicy
 from dbops.checks.holds import Hold, hold_in, lets_in, token
 from dbops.checks.names import qualified, quote
-from dbops.checks.setting_reads import MARK, reduced, same_setting, setting_reads
+from dbops.checks.setting_reads import MARK, own_reads, reduced, same_setting, setting_reads
 from dbops.checks.tenants import NEEDED as TENANTS
 from dbops.checks.tenants import tenancy_of, tenant_column, tenant_table
 
@@ -251,9 +251,9 @@ def functions(catalog: Catalog) -> Mapping[int, PolicyFunction]:
 
 
 def settings_read(catalog: Catalog, row: RowPolicy) -> tuple[str, ...]:
-    """Return the settings that a policy reads, itself or by its functions, in one order."""
+    """Return the settings that a policy compares the row with, itself or by its functions, in one order."""
     texts = [row.using_expression, row.check_expression, *(one.source for one in helpers_of(catalog, row))]
-    return tuple(sorted({read.setting for text in texts for read in setting_reads(text)}))
+    return tuple(sorted({read.setting for text in texts for read in own_reads(text)}))
 
 
 def misread(catalog: Catalog, tenancy: TenancyTable, row: RowPolicy) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ _TEXT_TYPES = frozenset({"text", "character", "varchar", "name", "citext"})
 
 _TYPE = r"(?:[A-Za-z_][\w.]*|\"[^\"]+\"(?:\.\"?\w+\"?)?)(?: (?:varying|precision))?(?:\(\d+(?:,\d+)?\))?(?:\[\])?"
 # A default that is no tenant's: empty, null or negative.
-_NO_TENANT = rf"(?:''{_TEXT}|null(?:::\s*{_TYPE})?|\(*'?-\d+'?\)*(?:::\s*{_TYPE}\)*)*)"
+_NO_TENANT = rf"(?:'(?:{{}})?'{_TEXT}(?:::\s*{_TYPE})?|null(?:::\s*{_TYPE})?|\(*'?-\d+'?\)*(?:::\s*{_TYPE}\)*)*)"
 # What only hands a read on; applied until nothing changes. The first two are the ways in which '' becomes null.
 _HANDED_ON = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -47,6 +47,7 @@ _HANDED_ON = tuple(
         rf"\(\s*select\s+{MARK}(?:\s+as\s+(?:\"[^\"]*\"|\w+))?\s*\)",
     )
 )
+_FROM = re.compile(r"\bfrom\b", re.IGNORECASE)
 _SELECT = re.compile(r"\(\s*select\b", re.IGNORECASE)
 
 
@@ -83,6 +84,16 @@ class Span:
 def setting_reads(text: str | None) -> tuple[SettingRead, ...]:
     """Return the reads of settings in an expression or a function's body, in their order."""
     return tuple(_read(text, found) for found in _READ.finditer(text)) if text else ()
+
+
+def own_reads(text: str | None) -> tuple[SettingRead, ...]:
+    """Return the reads that say something about the row at hand: not those by which rows of other tables are found."""
+    if not text or _FROM.search(text) is None:
+        return setting_reads(text)
+    looked_up = [span for span in sub_selects(text) if _FROM.search(text, span.start, span.end)]
+    if not looked_up:  # the body of a function
+        return ()
+    return tuple(read for read in setting_reads(text) if not any(span.holds(read.start) for span in looked_up))
 
 
 def _read(text: str, found: re.Match[str]) -> SettingRead:

@@ -17,7 +17,7 @@ from dbops.checks.catalog import Column, DataType, PolicyFunction, Relation, Row
 from dbops.checks.declarations import name_of
 from dbops.checks.names import qualified
 from dbops.checks.rule import RuleSkippedError
-from dbops.checks.setting_reads import setting_reads
+from dbops.checks.setting_reads import own_reads
 from dbops.model import Scope
 from dbops.settings import TenancyTable
 
@@ -56,14 +56,17 @@ def tenancy_of(catalog: Catalog, policy: Policy) -> TenancyTable:
 
 
 def _in_use(catalog: Catalog) -> TenancyTable:
-    """Return the defaults, with the setting that most policies read."""
+    """Return the defaults, with the setting that most policies compare the tenant column with."""
+    defaults = TenancyTable()
     sources = {one.oid: one.source for one in catalog.rows_if_readable(PolicyFunction)}
     read: Counter[str] = Counter()
     for row in catalog.rows(RowPolicy):
-        texts = (row.using_expression, row.check_expression, *(sources.get(oid) for oid in row.functions))
-        read.update({one.setting.lower() for text in texts for one in setting_reads(text)})
+        column = tenant_column(catalog, defaults, row.table)
+        if column and column.number in row.columns:
+            texts = (row.using_expression, row.check_expression, *(sources.get(oid) for oid in row.functions))
+            read.update({one.setting.lower() for text in texts for one in own_reads(text)})
     if not read:
-        return TenancyTable()
+        return defaults
     return TenancyTable(setting=min(read, key=lambda name: (-read[name], name)))
 
 

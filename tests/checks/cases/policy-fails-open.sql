@@ -72,6 +72,8 @@ create policy own on visit
     using (org_id = (select nullif(coalesce(current_setting('app.org_id', true), ''), '')::bigint));
 create policy minus on visit
     using (org_id = coalesce((select nullif(current_setting('app.org_id', true), '')::bigint), -1));
+create policy claims on visit
+    using (org_id = ((select coalesce(current_setting('app.claims', true), '{}')::jsonb ->> 'org'))::bigint);
 alter table visit enable row level security, force row level security;
 
 -- case (near miss): another policy holds

@@ -60,3 +60,26 @@ create policy floor on visit as restrictive
     using (org_id = (select nullif(current_setting('app.org_id', true), '')::bigint));
 create policy mine on visit using (doctor = (select nullif(current_setting('app.user_id', true), '')::bigint));
 alter table visit enable row level security, force row level security;
+
+-- case (near miss): a setting by which rows of another table are found
+-- finds: 0
+-- policy: [tenancy]
+create table staff (user_id bigint, org_id bigint);
+create function mine() returns setof bigint stable language sql
+    as $$ select org_id from staff where user_id = nullif(current_setting('app.user_id', true), '')::bigint $$;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy own on visit using (
+    org_id in (select org_id from staff where user_id = nullif(current_setting('app.user_id', true), '')::bigint)
+);
+create policy other on visit using (org_id in (select mine()));
+alter table visit enable row level security, force row level security;
+
+-- case (near miss): what more policies read, but for another column
+-- finds: 0
+create table users (id bigint primary key);
+create policy own on users using (id = nullif(current_setting('app.user_id', true), '')::bigint);
+create policy more on users using (id = nullif(current_setting('app.user_id', true), '')::bigint);
+alter table users enable row level security, force row level security;
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy own on visit using (org_id = nullif(current_setting('app.org', true), '')::bigint);
+alter table visit enable row level security, force row level security;

@@ -19,8 +19,8 @@ decide which of them was meant. If the configuration is what is wrong, correct `
 
 ## What it does not see
 
-Names that are put together when the policy runs, functions that are called by other functions, and what the application
-sets.
+Names that are put together when the policy runs, settings by which a sub-select or a function finds rows of another
+table (the organizations of a user), functions that are called by other functions, and what the application sets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from dbops.checks.row_policies import NEEDED, judged_tables, misread, settings_read, spelled_policies
 from dbops.checks.row_security import mend_policies
 from dbops.checks.rule import Draft, Rule
-from dbops.checks.setting_reads import setting_reads
+from dbops.checks.setting_reads import own_reads
 from dbops.checks.tenants import scope, tenancy_of
 from dbops.checks.verify import statement
 from dbops.severity import Severity
@@ -69,7 +69,7 @@ def _fix(catalog: Catalog, policy: Policy, judged: Judged, rows: Sequence[RowPol
     """Return the fix where the policies themselves read one other setting; a function is a person's to change."""
     for row in rows:
         texts = (row.using_expression, row.check_expression)
-        own = {read.setting for text in texts for read in setting_reads(text)}
+        own = {read.setting for text in texts for read in own_reads(text)}
         if len(own) != 1 or own != set(settings_read(catalog, row)):
             return None
     return mend_policies(catalog, policy, judged, rows)
