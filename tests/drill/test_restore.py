@@ -184,7 +184,12 @@ def test_rows_written_during_the_backup_make_no_difference(
 
 
 def _edit_manifest(stored: StoredBackup, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Change a manifest and the checksum that vouches for it, as whoever can write to the store could."""
+    """Change a manifest and the checksum that vouches for it, as whoever can write to the store could.
+
+    The evidence, which tells at once, is kept elsewhere.
+    """
+    sealed = stored.path.parents[1] / "logs" / "backup" / stored.manifest.id / "manifest.json"
+    sealed.unlink(missing_ok=True)
     before = stored.path.read_bytes()
     document = json.loads(before)
     edit(document)

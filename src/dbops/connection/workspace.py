@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from dbops.connection import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def workspace() -> Iterator[Path]:
-    """Yield a new 0700 directory that is gone afterwards; what killed runs left is swept first."""
-    registry.sweep()
+def workspace(told: Callable[[str], None] | None = None) -> Iterator[Path]:
+    """Yield a new 0700 directory that is gone afterwards; what killed runs left is swept first, and `told`."""
+    for directory in registry.sweep():
+        if told:
+            told(f"removed what a run that was killed had left: {directory}")
     lease = registry.lease(Path(tempfile.gettempdir()))
     try:
         yield lease.directory

@@ -63,7 +63,7 @@ def drill_artifact(
     run.add_objective(rpo_not_measured(options.rpo, _RPO_REASON))
     deadline = Deadline.after(options.deadline)
     try:
-        with workspace() as directory:
+        with workspace(run.note) as directory:
             rehearsal = Rehearsal(run, Stopwatch(run), directory, deadline, options, progress)
             _drill(path, rehearsal, data=data)
     except DbopsError as error:

@@ -72,7 +72,7 @@ def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
     deadline = Deadline.after(options.deadline)
     watch = Stopwatch(run)
     try:
-        with workspace() as directory:
+        with workspace(run.note) as directory:
             rehearsal = Rehearsal(run, watch, directory, deadline, options, progress)
             _drill(identity, store, rehearsal, chosen)
     except DbopsError as error:

@@ -50,7 +50,7 @@ def drill_schema(target: Target, run: Run, *, options: DrillOptions, progress: P
         run.not_tested("whether tenants are kept apart: without rows there is nothing to try it on")
     if options.probes:
         run.not_tested(f"the {len(options.probes)} declared probes: they ask for rows")
-    with workspace() as directory:
+    with workspace(run.note) as directory:
         rehearsal = Rehearsal(run, Stopwatch(run), directory, deadline, options, progress)
         with read_only(
             target, statement_timeout=None, lock_timeout=options.lock_wait, idle_timeout=None, deadline=deadline.left()
