@@ -184,6 +184,34 @@ def test_a_view_that_looks_with_its_owners_eyes_is_found(planted: Plant, probe: 
     assert {"public.docs": Outcome.PASS, "public.every_doc": Outcome.PASS} == invoker.outcomes()
 
 
+def test_a_view_that_reads_for_one_tenant_and_writes_for_all_is_found(planted: Plant, probe: Probe) -> None:
+    view = f"""
+        alter table public.docs no force row level security;
+        set role {OWNER};
+        create view public.my_docs as select * from public.docs where org_id = {TENANT};
+        reset role;
+        grant select, insert, update, delete on public.my_docs to {APP};
+    """
+    found = probe(planted(DOCS, HEALTHY, view))
+    assert {"insert foreign", "move out"} == found.leaks("public.my_docs")
+    planted("alter view public.my_docs set (check_option = local)")
+    checked = probe(planted()).verdict("public.my_docs")
+    assert Outcome.INCONCLUSIVE is checked.outcome
+    states = {one.probe: one.sqlstate for one in checked.observations if one.sqlstate}
+    assert ("23502", "44000") == (states["insert foreign"], states["move out"])
+    planted("alter view public.my_docs set (security_invoker = true)", "alter view public.my_docs reset (check_option)")
+    assert {"public.docs": Outcome.PASS, "public.my_docs": Outcome.PASS} == probe(planted()).outcomes()
+
+
+def test_a_view_that_cannot_be_written_to_is_judged_by_what_it_shows(planted: Plant, probe: Probe) -> None:
+    view = f"""
+        create view public.sums with (security_invoker = true)
+        as select org_id, pg_catalog.count(*) as docs from public.docs group by org_id;
+        grant select, insert, update, delete on public.sums to {APP};
+    """
+    assert Outcome.PASS is probe(planted(DOCS, HEALTHY, view)).outcomes()["public.sums"]
+
+
 def test_a_view_over_a_view_that_adds_everybody_up_is_found(planted: Plant, probe: Probe) -> None:
     views = f"""
         alter table public.docs no force row level security;

@@ -7,20 +7,20 @@ set once is never again as if it had not been. What this does not do: connect, o
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from dbops.drill.isolation.population import Population
 from dbops.drill.isolation.surfaces import SurfaceProbe
 from dbops.drill.isolation.tables import TableProbe
-from dbops.drill.isolation.targets import read_definers, read_grants, read_views
+from dbops.drill.isolation.targets import read_definers, read_grants, read_tables, read_views
 from dbops.drill.isolation.verdicts import Case, Observation, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dbops.drill.isolation.population import Population
     from dbops.drill.isolation.stage import Actor, Stage
-    from dbops.drill.isolation.targets import Grants, TenantTable
+    from dbops.drill.isolation.targets import Grants, TenantTable, View
 
 _NOT_GRANTED = "the role has no privilege on it"
 
@@ -78,17 +78,39 @@ class RoleProbe:
         probe = SurfaceProbe(self.stage, self.actor, self.tables, pair)
         views = read_views(self.stage.connection, self.columns, [table.oid for table in self.tables])
         grants: dict[int, Grants] = read_grants(self.stage.connection, role, [view.oid for view in views])
+        written = {one.oid: one for one in read_tables(self.stage.connection, self.columns, kinds="v")}
         for view in views:
             granted = grants[view.oid]
-            if granted.reaches and granted.reads:
-                readable = view.tenant in granted.reads
-                yield Case(view.label, role, list(probe.view(view, tenant_readable=readable))).verdict()
+            if not granted.anything:
+                continue
+            case = Case(view.label, role)
+            if granted.reads:
+                case.observations.extend(probe.view(view, tenant_readable=view.tenant in granted.reads))
+            if view.oid in written:
+                case.observations.extend(self._writes_through(view, written[view.oid], granted, pair))
+            yield case.verdict()
         for definer in read_definers(self.stage.connection, role):
             observations = probe.function(definer, self.columns)
             if observations is None:
                 self.not_called.append(definer.label)
             else:
                 yield Case(definer.label, role, list(observations)).verdict()
+
+    def _writes_through(
+        self, view: View, table: TenantTable, grants: Grants, pair: tuple[str, str]
+    ) -> Iterator[Observation]:
+        """Yield what two tenants can write through a view, as if it were a table; the rows are in those beneath it."""
+        population = Population("", list(pair), dict.fromkeys(pair, 1))
+        beneath = tuple(one for one in self.tables if one.oid in view.sources)
+        granted = grants.limited_to(table.updatable)
+        known = {column.name: column for one in beneath for column in one.columns}
+        # The catalog tells of a view's columns only what they are made of, not what may be written to them.
+        table = replace(table, columns=tuple(known.get(one.name, one) for one in table.columns))
+        for one in TableProbe(self.stage, table, granted, self.actor, population, beneath).writes():
+            # A view whose owner may not write is refused whatever is written, and a constraint speaks before a WITH
+            # CHECK OPTION does: neither tells anything.
+            early = view.checked and one.outcome is Outcome.LEAK and one.sqlstate is not None
+            yield replace(one, outcome=Outcome.INCONCLUSIVE) if early or one.outcome is Outcome.BROKEN else one
 
 
 def _about_others(case: Case) -> Iterator[Verdict]:

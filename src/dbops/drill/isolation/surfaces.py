@@ -3,7 +3,7 @@
 Where a view has the tenant column, its rows are counted by it. Where it has none, or a function answers, the rows of
 another tenant are taken away: what a tenant is shown must not change by that, and must change when its own rows go (the
 control). Functions are called where they need no argument, or only a tenant; all of it where nothing can be written.
-What this does not do: call a function whose arguments it would have to guess, or write through a view.
+What this does not do: call a function whose arguments it would have to guess, or write through a view (`role.py`).
 """
 
 from __future__ import annotations

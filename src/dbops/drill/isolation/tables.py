@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from dbops.drill.isolation import statements
+from dbops.drill.isolation.stage import Answer
 from dbops.drill.isolation.verdicts import (
     Observation,
     Outcome,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.drill.isolation.population import Population
-    from dbops.drill.isolation.stage import Actor, Answer, Stage
+    from dbops.drill.isolation.stage import Actor, Stage
     from dbops.drill.isolation.targets import Column, Grants, TenantTable
 
 # Keys that tenants have to share.
@@ -38,13 +39,17 @@ _OF_THE_WHOLE_SYSTEM: dict[tuple[str, ...], str] = {
 
 @dataclass(frozen=True, slots=True)
 class TableProbe:
-    """One table, as one role: what the role may do, and whose rows there are."""
+    """One table, as one role: what the role may do, and whose rows there are.
+
+    `beneath` are the tables that hold the rows, where the table is a view.
+    """
 
     stage: Stage
     table: TenantTable
     grants: Grants
     actor: Actor
     population: Population
+    beneath: tuple[TenantTable, ...] = ()
 
     def standing(self) -> Iterator[Observation]:
         """Yield whether row-level security applies to the role at all, and what it does not apply to."""
@@ -93,6 +98,13 @@ class TableProbe:
             if self.grants.reads:
                 yield from self._reads(actor, own)
                 yield from self._kept_plan(own, other)
+        yield from self.writes()
+
+    def writes(self) -> Iterator[Observation]:
+        """Yield what each of the two tenants can write; what a read would show is not looked at."""
+        tenants = self.population.tenants
+        for own, other in zip(tenants, reversed(tenants), strict=True):
+            actor = self.actor.asking_for(own)
             yield from self._inserts(actor, own, other)
             yield from self._moves_out(actor, own, other)
             yield from self._writes_blindly(actor, own, other)
@@ -231,7 +243,7 @@ class TableProbe:
             "blind delete": statements.delete(self.table) if self.grants.deletes else None,
         }
         with self.stage.scene():
-            taken = self.stage.try_to(statements.delete_of(self.table, own))
+            taken = self._take_away(own)
             for probe, statement in attempts.items():
                 if statement is None:
                     continue
@@ -243,6 +255,15 @@ class TableProbe:
                 yield _written(probe, answer, of_foreign_write(answer, of_partition=of_partition), own)
             if not taken.refused:
                 yield from self._existence(actor, own, other)
+
+    def _take_away(self, tenant: str) -> Answer:
+        """Take a tenant's rows away; return the first refusal, if there is one."""
+        taken = Answer()
+        for table in self.beneath or (self.table,):
+            taken = self.stage.try_to(statements.delete_of(table, tenant))
+            if taken.refused:
+                break
+        return taken
 
     def _existence(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
         """Yield each key by which a tenant can tell that another has a row: an insert of its own is in conflict."""

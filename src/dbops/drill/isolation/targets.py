@@ -5,7 +5,7 @@ Names come as they are and are quoted where statements are composed. What this d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Columns of these make surrogate keys: that another tenant has such a value tells nothing.
 _SURROGATES = frozenset({"int2", "int4", "int8", "uuid"})
+
+# What pg_relation_is_updatable() answers in: a bit for each command.
+_CAN_UPDATE, _CAN_INSERT, _CAN_DELETE = 4, 8, 16
 
 
 def read_sql(name: str) -> bytes:
@@ -75,6 +78,7 @@ class TenantTable:
     columns: tuple[Column, ...]
     keys: tuple[Key, ...]
     armed: tuple[str, ...]
+    updatable: int = 0
 
     @property
     def label(self) -> str:
@@ -121,6 +125,16 @@ class Grants:
     inserts: frozenset[str]
     updates: frozenset[str]
 
+    def limited_to(self, updatable: int) -> Grants:
+        """Return what is left of them on a view that the server can write to by those commands only."""
+        nothing: frozenset[str] = frozenset()
+        return replace(
+            self,
+            inserts=self.inserts if updatable & _CAN_INSERT else nothing,
+            updates=self.updates if updatable & _CAN_UPDATE else nothing,
+            deletes=self.deletes and bool(updatable & _CAN_DELETE),
+        )
+
     @property
     def anything(self) -> bool:
         """Whether the role may do anything at all."""
@@ -129,7 +143,10 @@ class Grants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view or materialized view over tenant tables; `tenant` is None where it has no tenant column."""
+    """A view or materialized view over tenant tables; `tenant` is None where it has no tenant column.
+
+    `checked`: it has a WITH CHECK OPTION, which the server looks at after every constraint.
+    """
 
     oid: int
     schema: str
@@ -137,6 +154,7 @@ class View:
     kind: str
     tenant: str | None
     populated: bool
+    checked: bool
     sources: frozenset[int]
 
     @property
@@ -162,10 +180,13 @@ class Definer:
 
 
 def read_tables(
-    connection: Connection[Any], columns: Sequence[str], *, only: str | None = None
+    connection: Connection[Any], columns: Sequence[str], *, only: str | None = None, kinds: str = "rp"
 ) -> tuple[TenantTable, ...]:
-    """Return every table with one of the tenant columns, in name order; `only` names the one schema to look in."""
-    rows = _rows(connection, "tables", {"columns": list(columns), "only": only})
+    """Return every table with one of the tenant columns, in name order; `only` names the one schema to look in.
+
+    `kinds` are those of pg_class: "v" reads views as if they were tables, to try to write to them.
+    """
+    rows = _rows(connection, "tables", {"columns": list(columns), "only": only, "kinds": list(kinds)})
     return tuple(_table(row) for row in rows)
 
 
@@ -180,6 +201,7 @@ def _table(row: Mapping[str, Any]) -> TenantTable:
         columns=tuple(Column(**column) for column in row["columns"]),
         keys=tuple(Key(qualified(key["schema"], key["name"]), tuple(key["columns"])) for key in row["keys"]),
         armed=tuple(row["armed"]),
+        updatable=row["updatable"],
     )
 
 

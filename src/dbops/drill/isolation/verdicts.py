@@ -30,6 +30,7 @@ class Outcome(enum.StrEnum):
 
 _GRAVEST = (Outcome.LEAK, Outcome.BROKEN, Outcome.INCONCLUSIVE, Outcome.NOT_GRANTED)
 _REFUSED_BY_POLICY = "42501"
+_REFUSED_BY_VIEW = "44000"  # WITH CHECK OPTION
 _CHECK_VIOLATION = "23514"
 
 
@@ -115,7 +116,7 @@ def of_foreign_write(answer: Answer, *, of_partition: bool = False) -> Outcome:
     if not answer.refused:
         return Outcome.LEAK if answer.rows else Outcome.PASS
     state = answer.sqlstate or ""
-    if state == _REFUSED_BY_POLICY or (of_partition and state == _CHECK_VIOLATION):
+    if state in {_REFUSED_BY_POLICY, _REFUSED_BY_VIEW} or (of_partition and state == _CHECK_VIOLATION):
         return Outcome.PASS
     return Outcome.LEAK if answer.constraint else Outcome.INCONCLUSIVE
 

@@ -1,4 +1,5 @@
 -- Every table with a tenant column, partitions too: reached by its own name, only a partition's own policies count.
+-- Views too, where they are asked for. `updatable` has a bit for each command that writes to it.
 -- `tenant` is the first of the configured columns that the table has. Types are spelled for an empty search_path.
 -- `counted`: a default that moves a sequence. `keys`: unique indexes over whole rows and plain columns, as lists of columns. `armed`: triggers that fire even where
 -- session_replication_role is replica.
@@ -15,6 +16,7 @@ select
     c.relkind::text as kind,
     c.relispartition as is_partition,
     t.name as tenant,
+    pg_catalog.pg_relation_is_updatable(c.oid, false) as updatable,
     (
         select pg_catalog.json_agg(
             pg_catalog.json_build_object(
@@ -79,7 +81,7 @@ select
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 join tenant_columns as t on t.relid = c.oid
-where c.relkind in ('r', 'p')
+where c.relkind = any (%(kinds)s::"char"[])
     and c.relpersistence <> 't'
     and n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'

@@ -1,5 +1,5 @@
 -- Views and materialized views that show rows of the given tables, directly or through other views, and which of those.
--- `tenant` is the first of the configured columns that the view has, null where it has none.
+-- `checked`: WITH CHECK OPTION, its own or of a view beneath it. `tenant` is the first of the configured columns that the view has, null where it has none.
 with recursive sources (view, source) as (
     select distinct r.ev_class, d.refobjid
     from pg_catalog.pg_rewrite as r
@@ -28,12 +28,15 @@ select
         limit 1
     ) as tenant,
     c.relispopulated as populated,
-    pg_catalog.array_agg(r.source::bigint order by r.source) as sources
+    coalesce(c.reloptions::text like '%%check_option=%%', false)
+        or pg_catalog.bool_or(coalesce(s.reloptions::text like '%%check_option=%%', false)) as checked,
+    pg_catalog.array_agg(r.source::bigint order by r.source) filter (where r.source = any (%(tables)s::oid[])) as sources
 from reaches as r
 join pg_catalog.pg_class as c on c.oid = r.view
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where r.source = any (%(tables)s::oid[])
-    and n.nspname !~ '^pg_'
+join pg_catalog.pg_class as s on s.oid = r.source
+where n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'
 group by c.oid, n.nspname
+having pg_catalog.bool_or(r.source = any (%(tables)s::oid[]))
 order by n.nspname collate "C", c.relname collate "C"
