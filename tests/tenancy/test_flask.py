@@ -312,6 +312,13 @@ def test_who_is_asking_may_be_found_out_asynchronously(make_app: MakeApp) -> Non
     assert ask(make_app(identity=identity, memberships=memberships)).text == "3"
 
 
+@pytest.mark.parametrize("said", [False, None, lambda: False])
+def test_somebody_who_is_not_authenticated_is_nobody(make_app: MakeApp, said: object) -> None:
+    value = staticmethod(said) if callable(said) else said
+    app = make_app(identity=lambda: type("User", (), {"org_id": 1, "is_authenticated": value})())
+    assert refused(ask(app)) == (400, "org_id_required")
+
+
 def test_an_abandoned_stream_leaves_the_next_request_nothing(app: Flask) -> None:
     abandoned = ask(app, "/stream", user="one", buffered=False)
     assert next(abandoned.response) == b"1\n"
@@ -369,6 +376,7 @@ def test_whoever_flask_login_has_signed_in_is_asking() -> None:
     assert refused(client.get("/?org_id=2")) == (403, "org_forbidden")
     client.get("/out")
     assert refused(client.get("/")) == (400, "org_id_required")
+    assert client.get("/?org_id=2").text == "2"  # nobody's claim, unverified
 
 
 def test_the_user_of_an_abandoned_stream_is_not_signed_in_for_the_next_request() -> None:
@@ -456,6 +464,8 @@ def test_a_test_that_opens_a_context_around_requests_sees_on_g_what_the_last_one
             ask(app, user=user)
             assert tenant == g.org_id
             assert g.user.organizations[-1] in {1, 2}
+        with pytest.raises(OrgContextMissing):
+            resolve_org_id()  # what a request has left on g is no grant for what comes after it
         g.user = None
         assert refused(ask(app)) == (400, "org_id_required")
 

@@ -103,12 +103,15 @@ def test_a_stream_from_the_server_is_the_tenants(engine: sa.Engine) -> None:
 
 def test_a_transaction_that_began_before_the_tenant_was_known_is_bound_when_it_is(engine: sa.Engine) -> None:
     with Session(engine) as session:
+        notices: list[object] = []
+        session.connection().connection.driver_connection.add_notice_handler(notices.append)
         assert seen(session) is None  # who is signed in, read in the same transaction
         with tenant_context(1):
             assert seen(session) == [1]
         assert seen(session) == [1]
         with tenant_context(1):
             assert seen(session) == [1]
+        assert notices == []  # no second BEGIN
 
 
 def test_a_transaction_of_one_tenant_serves_no_other(engine: sa.Engine) -> None:
