@@ -315,7 +315,7 @@ def test_who_is_asking_may_be_found_out_asynchronously(make_app: MakeApp) -> Non
 @pytest.mark.parametrize("said", [False, None, lambda: False])
 def test_somebody_who_is_not_authenticated_is_nobody(make_app: MakeApp, said: object) -> None:
     value = staticmethod(said) if callable(said) else said
-    app = make_app(identity=lambda: type("User", (), {"org_id": 1, "is_authenticated": value})())
+    app = make_app(identity=type("User", (), {"org_id": 1, "is_authenticated": value}))
     assert refused(ask(app)) == (400, "org_id_required")
 
 
