@@ -205,6 +205,19 @@ def test_objectives_say_what_was_reached_of_what_is_allowed_and_how_that_is_know
     assert "RTO missed (restore)" in text.splitlines()[-2]
 
 
+def test_the_three_figures_of_an_objective_are_shown_and_scenarios_that_came_to_the_same_are_summed_up() -> None:
+    objectives = tuple(
+        Objective(
+            id="rpo", scenario=scenario, status=ObjectiveStatus.MET, limit_ms=900_000, value_ms=60_000, method="x",
+            now_ms=75, worst_ms=2000, bound_ms=60_000,
+        )
+        for scenario in ("host loss", "operator error")
+    )  # fmt: skip
+    text = shown(report(objectives=objectives))
+    assert "    now 75 ms, worst 2.0 s, bound 1 min\n" in text
+    assert "RPO 1 min of 15 min (host loss, operator error)" in " ".join(text.split())
+
+
 def test_a_suite_shows_each_part_and_repeats_nothing() -> None:
     objective = Objective(id="rto", scenario="r", status=ObjectiveStatus.MET, limit_ms=9, value_ms=1, method="timed")
     part = report(command="drill", verdict=Verdict.PASS, objectives=(objective,), not_tested=("the weather",))

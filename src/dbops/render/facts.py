@@ -64,7 +64,10 @@ def measured(objective: Objective) -> str:
 
 
 def surroundings(objective: Objective) -> Iterator[str]:
-    """Yield what a recovery time was measured on, and what it took in earlier drills, in a sentence each."""
+    """Yield the figures an objective was judged by, what it was measured on, and earlier drills, in a sentence each."""
+    figures = (("now", objective.now_ms), ("worst", objective.worst_ms), ("bound", objective.bound_ms))
+    if told := [f"{name} {duration(value)}" for name, value in figures if value is not None]:
+        yield ", ".join(told)
     if objective.bytes is not None and objective.bytes_per_second is not None:
         yield f"{size(objective.bytes)} came back, {size(objective.bytes_per_second)} a second"
     if machine := objective.machine:

@@ -75,11 +75,18 @@ def _of_findings(checks: list[Check]) -> Iterator[str]:
 
 
 def _of_objectives(objectives: list[Objective]) -> Iterator[str]:
+    """Yield what was missed, and what was met; of several scenarios, those that came to the same together."""
+    met: dict[str, list[str]] = {}
     for objective in objectives:
         if objective.status is ObjectiveStatus.MISSED:
             yield f"{objective.id.upper()} missed ({clean(objective.scenario)})"
         elif objective.status is ObjectiveStatus.MET and objective.value_ms is not None:
-            yield f"{objective.id.upper()} {duration(objective.value_ms)} of {duration(objective.limit_ms)}"
+            text = f"{objective.id.upper()} {duration(objective.value_ms)} of {duration(objective.limit_ms)}"
+            met.setdefault(text, []).append(clean(objective.scenario))
+    several = Counter(text.partition(" ")[0] for text, scenarios in met.items() for _ in scenarios)
+    for text, scenarios in met.items():
+        named = f" ({', '.join(scenarios)})" if several[text.partition(" ")[0]] > 1 else ""
+        yield text + named
 
 
 def _of_checks(checks: list[Check]) -> Iterator[str]:
