@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dbops.drill.contents import parse_listing, use_list
@@ -53,6 +55,15 @@ def test_what_is_left_out_is_counted_by_what_it_is() -> None:
     assert 4 == sum(left.values())
     assert {"comments on and rights to event triggers", "comments on and rights to languages"} <= left.keys()
     assert not any("extension" in words for words in left)
+
+
+def test_a_superuser_is_given_more_and_never_what_acts_on_others() -> None:
+    contents = parse_listing(LISTING)
+    left = replace(contents, mighty=True).left_out()
+    assert "comments on and rights to languages" not in left
+    assert "comments on and rights to event triggers" in left
+    given = len(replace(contents, mighty=True).main()) + len(replace(contents, mighty=True).rights())
+    assert given > len(contents.main()) + len(contents.rights())
 
 
 def test_a_line_that_is_no_entry_is_refused() -> None:

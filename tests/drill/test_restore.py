@@ -86,6 +86,20 @@ def test_what_restores_trip_over_comes_back(nasty: Target, back_up: BackUp, dril
     assert "user mappings" in told
 
 
+def test_a_superuser_restores_what_nobody_else_can_and_that_is_on_record(
+    nasty: Target, back_up: BackUp, drill: Drill
+) -> None:
+    report = drill(back_up(nasty), DrillOptions(as_superuser=True))
+    if report.problem and "network namespace" in report.problem.message:
+        pytest.skip("no network namespace can be had here, and without one it is refused")
+    assert {"materialized-views", "plain-restore"} == _findings(report).keys()
+    assert Verdict.PASS is report.restorability
+    assert any(note.startswith("--as-superuser: text of the archive ran as superuser") for note in report.notes)
+    told = "\n".join(report.not_tested)
+    assert "f_leakproof" not in told
+    assert "user mappings" in told
+
+
 OF_OTHERS = """
 create role monitor; create role app;
 create extension postgres_fdw; create extension dblink; create extension pgstattuple; create extension hstore;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from dbops.cli.options import (
     command,
     group_command,
 )
+from dbops.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -71,10 +73,21 @@ class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
 class DrillOptions(ChoiceOptions, DepthOptions):
     """Of which backup, and how deep."""
 
+    as_superuser: Annotated[
+        bool,
+        typer.Option(
+            "--as-superuser",
+            help="Restore as superuser of the throw-away server, which hands it, and the user it runs as, to whoever"
+            " wrote the archive; for what nobody else can restore.",
+        ),
+    ] = False
+
     def check(self) -> None:
         """Raise UsageError for options that do not go together."""
         super().check()
         self.check_choice()
+        if self.as_superuser and self.depth is Depth.PITR:
+            raise UsageError("--as-superuser is about restores; a recovery runs no archive", hint="leave it out")
 
 
 @group_command(app, DrillOptions)
@@ -101,6 +114,7 @@ def drill(options: DrillOptions) -> Outcome:
         canary=options.canary,
         prove_fixes=options.prove_fixes,
     )
+    how = dataclasses.replace(how, as_superuser=options.as_superuser)
     with recorded(options, settings, "drill", "backup-drill") as (run, progress):
         if options.chosen:
             drill_chosen(run, settings, target, choice=options, options=how, progress=progress)

@@ -45,6 +45,8 @@ _LEFT_OUT = {
 }
 # Comments on, and rights to, something that is not restored: "- EVENT TRIGGER name owner" after the kind.
 _FOLLOWERS = re.compile(r"- (?P<of>EXTENSION|EVENT TRIGGER|SUBSCRIPTION|ACCESS METHOD|LANGUAGE|DATABASE) ")
+# What a superuser restores all the same; the rest would act on dbops' own sessions, or reach out.
+_MIGHTY = re.compile(r"ACCESS METHOD |PROCEDURAL LANGUAGE |ACL LANGUAGE |(?:ACL|COMMENT) - (?:LANGUAGE|ACCESS METHOD) ")
 _RIGHTS = frozenset({"ACL", "DEFAULT ACL"})
 _LINE = re.compile(r"(?P<id>\d+); (?P<catalog>\d+) (?P<oid>\d+) (?P<rest>.+)")
 _HEADER = re.compile(r"; +(?P<key>[^:]+): (?P<value>.*)")
@@ -66,18 +68,18 @@ class Entry:
         return _LEFT_OUT.get(self.kind)
 
     @property
-    def restored(self) -> bool:
-        """Whether some pass restores it."""
-        of_extension = self.kind in {"COMMENT", "ACL"} and self.label.startswith("- EXTENSION ")
-        return self.left_out is None and self.kind != "EXTENSION" and not of_extension
+    def of_extension(self) -> bool:
+        """Whether it makes or describes an extension, which dbops does itself."""
+        return self.kind == "EXTENSION" or (self.kind in {"COMMENT", "ACL"} and self.label.startswith("- EXTENSION "))
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The entries of an archive in its order, and what its header says."""
+    """The entries of an archive in its order, and what its header says; `mighty`: a superuser restores them."""
 
     header: dict[str, str]
     entries: tuple[Entry, ...]
+    mighty: bool = False
 
     @property
     def parallel(self) -> bool:
@@ -105,8 +107,8 @@ class Contents:
         """Return what is not restored, and how much of it there is."""
         found: dict[str, int] = {}
         for entry in self.entries:
-            if entry.left_out:
-                found[entry.left_out] = found.get(entry.left_out, 0) + 1
+            if reason := self._reason(entry):
+                found[reason] = found.get(reason, 0) + 1
         return found
 
     def count(self, kind: str) -> int:
@@ -114,7 +116,14 @@ class Contents:
         return sum(entry.kind == kind for entry in self.entries)
 
     def _those(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
-        return [entry for entry in self.entries if entry.restored and wanted(entry)]
+        return [entry for entry in self.entries if self._is_restored(entry) and wanted(entry)]
+
+    def _is_restored(self, entry: Entry) -> bool:
+        return self._reason(entry) is None and not entry.of_extension
+
+    def _reason(self, entry: Entry) -> str | None:
+        """Return why an entry is not restored; None when it is, or when dbops sees to it in another way."""
+        return None if self.mighty and _MIGHTY.match(f"{entry.kind} {entry.label}") else entry.left_out
 
 
 def parse_listing(text: str) -> Contents:

@@ -48,12 +48,13 @@ class DrillOptions:
     with; `environ` is where else they are looked for. The file `identity` holds the key to an encrypted backup.
     `extensions` may be created on the copy. `probes` are asked of it; the first that holds ends the recovery time.
 
-    `wal_archive` is where the source's WAL goes, `base_backup` one that is there (None: one is taken), `archive_wait`
-    how long to wait for a segment to get there (seconds), `canary` whether commits of dbops' own may be sent into its
-    log. `offsite` are the kinds of copies that survive the loss of the site, `copies` what is known to survive beside
-    the dumps (None: nobody looked), and `judge_rpo` whether a restore judges the RPO: not where a drill that knows more
-    copies does. `isolation` says how tenants are told apart, where they are to be proven apart, `fixes`
-    what the audit's fixes are proven by, where they are.
+    `wal_archive` is where the source's WAL goes, `base_backup` one that is there (None: one is taken),
+    `archive_wait` how long to wait for a segment to get there (seconds), `canary` whether commits of dbops' own may
+    be sent into its log. `offsite` are the kinds of copies that survive the loss of the site, `copies` what is
+    known to survive beside the dumps (None: nobody looked), and `judge_rpo` whether a restore judges the RPO: not
+    where a drill that knows more copies does. `as_superuser` lets the text of the archive run as superuser of the
+    copy. `isolation` says how tenants are told apart, where they are to be proven apart, `fixes` what the audit's
+    fixes are proven by, where they are.
     """
 
     target_bindir: Path | None = None
@@ -67,6 +68,7 @@ class DrillOptions:
     rpo: dt.timedelta = dt.timedelta(minutes=15)
     allowances: Mapping[str, dt.timedelta] = field(default_factory=dict)
     extensions: frozenset[str] = CONTRIB
+    as_superuser: bool = False
     probes: tuple[Probe, ...] = ()
     wal_archive: Path | None = None
     base_backup: Path | None = None

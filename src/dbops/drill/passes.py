@@ -1,4 +1,4 @@
-"""The passes of a restore without superuser, in their order, each timed.
+"""The passes of a restore, without superuser unless that was asked for, in their order, each timed.
 
 What `pg_restore` says on stderr is no ground for a verdict: with several workers its lines run into each other and its
 count of errors is wrong. The server's own log is read instead (`ledger.py`); exit codes and unexplained error lines are
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dbops.connection.binaries import Binaries
     from dbops.connection.deadline import Deadline
     from dbops.connection.process import Completed
+    from dbops.connection.target import Target
     from dbops.drill.contents import Contents, Entry
     from dbops.drill.copy import Copy
     from dbops.drill.options import DrillOptions
@@ -96,7 +97,8 @@ class Rebuild:
         with self.watch.phase("restore/extensions"):
             for note in copy.create_extensions(extensions, self.options.extensions):
                 self.watch.run.note(note)
-            copy.lend_rights()
+            if not self.options.as_superuser:
+                copy.lend_rights()
         if data:
             with self.watch.run.step("restore/amcheck"):
                 copy.install_amcheck()
@@ -106,13 +108,19 @@ class Rebuild:
         if data:
             self._restore("data", main, "--section=data", *workers)
         self._restore("post-data", main, "--section=post-data", *workers)
-        with self.watch.phase("restore/rights"):
-            copy.take_rights_back()
-            self._restore_rights(contents.rights())
+        self._bring_rights_back(contents.rights())
         if data:
             self._compute_views(contents.materialized_views())
         with self.watch.phase("restore/hand over"):
             copy.hand_over()
+
+    def _bring_rights_back(self, entries: list[Entry]) -> None:
+        if self.options.as_superuser:
+            self._restore("rights", entries)
+            return
+        with self.watch.phase("restore/rights"):
+            self.copy.take_rights_back()
+            self._restore_rights(entries)
 
     def _compute_views(self, entries: list[Entry]) -> None:
         """Refresh the materialized views as any pg_restore would; where that fails, again with row-level security on.
@@ -125,23 +133,28 @@ class Rebuild:
             self._restore(f"{name}, as their owners", entries, "--enable-row-security")
 
     def _restore(self, name: str, entries: list[Entry], *arguments: str) -> int:
-        """Run pg_restore as the restorer, for these entries; return its exit code."""
+        """Run pg_restore as who restores, for these entries; return its exit code."""
         if not entries:
             return 0
         phase = f"restore/{name}"
         total = sum(entry.kind == "TABLE DATA" for entry in entries) if name == "data" else None
         with self.watch.phase(phase) as step, self._shown(phase, total):
-            completed = self._pg_restore(phase, entries, f"--dbname={self.copy.restorer.conninfo()}", *arguments)
+            completed = self._pg_restore(phase, entries, f"--dbname={self._who().conninfo()}", *arguments)
             step.exit_code = completed.exit_code
             if completed.exit_code not in {0, 1}:
                 step.fail()
         return completed.exit_code
 
+    def _who(self) -> Target:
+        """Return where to restore to, and as whom."""
+        copy = self.copy
+        return copy.server.target(copy.database) if self.options.as_superuser else copy.restorer
+
     def _pg_restore(self, phase: str, entries: list[Entry], *arguments: str) -> Completed:
         output = self.directory / phase.replace("/", "-").replace(" ", "-")
         wanted = output.with_suffix(".use")
         wanted.write_text(use_list(entries), encoding="ascii")
-        environment = self.copy.restorer.program_environment(self.directory)
+        environment = self._who().program_environment(self.directory)
         completed = run(
             self.tools.program("pg_restore"),
             [*arguments, f"--use-list={wanted}", *_COMMON, str(self.archive)],

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dbops.backup.archive import Archiver, warnings_of
@@ -24,7 +24,7 @@ from dbops.drill.passes import Rebuild
 from dbops.drill.restore_differs import compare_catalog
 from dbops.drill.room import require_room
 from dbops.drill.watch import watched
-from dbops.errors import DamageError, EvidenceNotKeptError
+from dbops.errors import DamageError, EvidenceNotKeptError, UnavailableError
 from dbops.evidence.judge import check_fails
 from dbops.model import CheckStatus, Severity, Verdict
 
@@ -141,12 +141,14 @@ class Rehearsal:
             with self.watch.phase("provision"):
                 copy = stack.enter_context(open_copy(plan.programs.server, plan.cast, plan.source.database))
                 stack.enter_context(watched(copy.server, self.deadline))
+                if self.options.as_superuser:
+                    self._admit_superuser(copy)
                 copy.prepare(plan.source, plan.collate, plan.ctype)
                 run.add_tool(copy.server.binaries.as_tool("postgres"), plan.programs.client.as_tool("pg_restore"))
                 since = log_position(copy)
             rebuild = Rebuild(
                 archive=plan.archive,
-                contents=plan.contents,
+                contents=replace(plan.contents, mighty=self.options.as_superuser),
                 copy=copy,
                 tools=plan.programs.client,
                 directory=self.directory,
@@ -163,8 +165,22 @@ class Rehearsal:
             self._tell_what_is_missing(plan, copy, ledger)
             yield Rehearsed(copy, ledger)
 
+    def _admit_superuser(self, copy: Copy) -> None:
+        """Put on record that the archive is given the server, and by it a user of this machine; not the network too."""
+        user = copy.server.run_as.name if copy.server.run_as else "who runs dbops"
+        if not copy.server.isolated:
+            raise UnavailableError(
+                "--as-superuser takes a network namespace for the scratch server, and none can be had here",
+                hint="leave it out; or run the drill where user namespaces are allowed, in a virtual machine, say",
+            )
+        self.run.note(
+            f"--as-superuser: text of the archive ran as superuser of the copy, and could do on this machine whatever"
+            f" {user} may, without a network"
+        )
+
     def _tell_what_is_missing(self, plan: Plan, copy: Copy, ledger: Ledger) -> None:
-        for what, number in plan.contents.left_out().items():
+        contents = replace(plan.contents, mighty=self.options.as_superuser)
+        for what, number in contents.left_out().items():
             self.run.not_tested(f"{number} entries of the archive are not restored: {what}")
         for text in (*ledger.not_restored(), *copy.substituted):
             self.run.not_tested(text)
