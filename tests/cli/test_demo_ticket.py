@@ -34,14 +34,14 @@ def test_the_ticket_of_a_demo_verifies_in_another_directory_with_only_the_public
     verified = dbops("evidence", "verify", ticket, "--trust", public)
     assert 0 == verified.code
     assert verified.out.startswith("AUTHENTIC: yes")
-    assert "3 parts sealed too" in verified.out
+    report = json.loads(ticket.read_text())
+    assert f"{len(report['reports'])} parts sealed too" in verified.out
     second = subprocess.run(
         [sys.executable, SECOND_VERIFIER, ticket, "--trust", public], capture_output=True, text=True, check=False
     )
     assert (0, "") == (second.returncode, second.stderr)
 
-    report = json.loads(ticket.read_text())
-    report["reports"][1]["objectives"][1]["valueMs"] += 1
+    report["reports"][1]["durationMs"] -= 1
     ticket.write_text(json.dumps(report, indent=2, sort_keys=True) + "\n")
     assert 4 == dbops("evidence", "verify", ticket, "--trust", public).code
 
