@@ -106,6 +106,17 @@ def test_a_run_that_could_not_be_carried_out_says_why(make_report: MakeReport) -
     assert "Could not be carried out no server start it" in words(html_text(report))
 
 
+def test_an_audit_that_was_put_to_the_test_is_shown_with_what_it_found(
+    make_report: MakeReport, make_finding: MakeFinding
+) -> None:
+    audit = make_report(Check(check="fk-without-index", status=CheckStatus.FAIL, findings=(make_finding("public.x"),)))
+    demo = make_report(Check(check="planted-defects", status=CheckStatus.PASS, title="1 of 1"), command="demo --broken")
+    said = words(html_text(demo, also=(audit,)))
+    assert "Audit fail" in said
+    assert "public.x" in said
+    assert "public.x" not in words(html_text(demo))
+
+
 def drill(night: int, value: int | None, status: ObjectiveStatus, limit: int = 3_600_000) -> Report:
     at = START + dt.timedelta(days=night)
     objective = Objective(

@@ -111,6 +111,6 @@ def render(report: Report, chosen: Format, stream: TextIO, view: View = View()) 
         case Format.HTML:
             from dbops.render.html import html_text
 
-            stream.write(html_text(report, view.trend, view.kept))
+            stream.write(html_text(report, view.trend, view.kept, view.also))
         case _:
             assert_never(chosen)

@@ -38,9 +38,13 @@ _RESTORED = {
 }
 
 
-def html_text(report: Report, trend: Trend | None = None, kept: Path | None = None) -> str:
-    """Return the page of a report; `trend` is the history of its database, `kept` the file that is the evidence."""
-    parts = [Part.of(one) for one in every_report(report)]
+def html_text(report: Report, trend: Trend | None = None, kept: Path | None = None, also: Sequence[Report] = ()) -> str:
+    """Return the page of a report.
+
+    `trend` is the history of its database, `kept` the file that is the evidence, `also` are reports to show with it.
+    """
+    whole, *inside = [Part.of(one) for one in every_report(report)]
+    parts = [*(Part.of(one) for one in also), *inside]
     shown = trend or trend_of([report])
     return page(
         "report.html.j2",
@@ -51,8 +55,8 @@ def html_text(report: Report, trend: Trend | None = None, kept: Path | None = No
         gauges=tuple(map(Gauge.of, sorted(report.objectives, key=lambda one: _WORST_FIRST.index(one.status)))),
         charts=charts_of(shown),
         reports_drawn=shown.reports,
-        whole=parts[0],
-        parts=tuple(parts[1:]) or tuple(parts),
+        whole=whole,
+        parts=tuple(parts),
         accepted=tuple(_accepted(report)),
         files=tuple(_files(report)),
         seal=_seal(report),
