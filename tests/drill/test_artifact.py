@@ -119,6 +119,18 @@ def test_an_archive_of_some_tables_is_restored_where_they_stand_alone(
     assert (["restore-errors"], Verdict.FAIL) == (_failed(report), report.restorability)
 
 
+def test_rows_without_their_tables_are_not_drilled_and_a_schema_without_rows_says_so(
+    erp: Target, client: Binaries, drill: DrillArtifact, tmp_path: Path
+) -> None:
+    report = drill(dump(client, erp, tmp_path / "rows.dump", "--format=custom", "--data-only"))
+    assert (Verdict.INCONCLUSIVE, ExitCode.UNABLE) == (report.restorability, report.exit_code)
+    assert report.problem is not None
+    assert "--data-only" in (report.problem.hint or "")
+    report = drill(dump(client, erp, tmp_path / "schema.dump", "--format=custom", "--schema-only"))
+    assert ([], Verdict.PASS) == (_failed(report), report.restorability)
+    assert "rows: the archive holds none, only a schema" in report.not_tested
+
+
 PLAIN = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nCREATE TABLE t ();\n"
 
 

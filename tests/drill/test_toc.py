@@ -186,6 +186,12 @@ def test_flipped_anywhere_it_ends_in_one_of_our_errors_or_in_a_table_of_contents
             continue
 
 
+def test_a_text_that_no_pg_dump_writes_is_damage() -> None:
+    head = b"PGDMP" + bytes([1, 14, 0, 4, 8, 1, 0]) + bytes(4) + bytes(5 * 7)
+    with pytest.raises(DamageError, match="no pg_dump writes"):
+        read_toc(io.BytesIO(head + b"\0\3\0\0\0a\0b" + bytes(100)), "custom")
+
+
 def test_a_newer_format_is_no_damage() -> None:
     head = b"PGDMP" + bytes([1, 17, 0, 4, 8, 1, 1]) + bytes(5 * 7) + bytes(5 * 3)
     with pytest.raises(UnavailableError, match=r"version 1\.17") as caught:

@@ -97,6 +97,7 @@ def _drill(path: Path, rehearsal: Rehearsal, *, data: bool) -> None:
         archive.check_whole()
         toc = archive.contents()
         _introduce(archive, toc, run)
+        _refuse_rows_alone(toc)
         plan = _plan(archive, toc, rehearsal, data=data)
     with rehearsal.rebuild(plan) as rehearsed:
         _question(rehearsed, toc, rehearsal)
@@ -140,6 +141,16 @@ def _introduce(archive: Archive, toc: Toc, run: Run) -> None:
                 f"dbops made this backup and recorded its source beside it: dbops drill --id {matched['run']} compares"
                 " with that, and shows more"
             )
+
+
+def _refuse_rows_alone(toc: Toc) -> None:
+    """Refuse an archive that says itself that it does not restore alone."""
+    if any(toc.of_kind("TABLE DATA")) and not any(toc.of_kind("TABLE")):
+        raise UnavailableError(
+            "the archive holds rows and none of the tables that they belong to: it restores into a database that is"
+            " there already, and into nothing else",
+            hint="make it without --data-only, or drill the archive that holds the schema",
+        )
 
 
 def _codec(codec: str) -> str:
@@ -216,6 +227,8 @@ def _untested(toc: Toc, *, data: bool) -> list[str]:
             " security and rights say nothing here"
         ),
     ]
+    if any(toc.of_kind("TABLE")) and not any(toc.of_kind("TABLE DATA")):
+        said.append("rows: the archive holds none, only a schema")
     if toc.header.codec != "gzip":
         codec = "is not compressed" if toc.header.codec == "none" else f"is compressed with {toc.header.codec}"
         said.append(f"whether bytes were changed since it was made: it {codec}, so its rows carry no checksum")

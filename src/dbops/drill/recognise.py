@@ -159,7 +159,9 @@ def _form(path: Path, head: bytes) -> Form:
             raise _compressed(path, head, program)
     if head.startswith(_ENCRYPTED):
         raise UsageError(
-            f"{path} is encrypted", hint="decrypt it into a private place, and drill what comes out: age --decrypt ..."
+            f"{path} is encrypted",
+            hint="decrypt it into a private place and drill what comes out: age --decrypt --identity KEY"
+            f" --output backup.dump {shlex.quote(str(path))}; a backup of dbops is decrypted by: dbops drill --id",
         )
     if is_plain_sql(head):
         raise _plain(path)

@@ -124,6 +124,8 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
     manifest = stored.manifest
     run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
     history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]
+    if history and history[-1].id != manifest.id:
+        run.note("there is a newer backup of this database; the recovery time is that of this one")
     options = rehearsal.options
     if options.judge_rpo:
         run.add_objective(*rpo_of_dumps(history, run.clock.now(), options.rpo, options.offsite, options.copies))

@@ -34,6 +34,10 @@ _CODECS: tuple[Codec, ...] = ("none", "gzip", "lz4", "zstd")
 # A function body or a comment may be long; a length beyond this is damage.
 _LONGEST = 256 << 20
 _MOST_ENTRIES = 10_000_000
+# The kinds of entries whose text says something that is needed before anything is run.
+_TELLING = frozenset(
+    {"ACL", "BLOB METADATA", "COLLATION", "DATABASE", "DEFAULT ACL", "ENCODING", "EXTENSION", "POLICY", "SEQUENCE SET"}
+)
 _ENCODING = re.compile(r"SET client_encoding = '(\w+)'")
 _PYTHON_NAMES = {"SQL_ASCII": "utf-8", "UHC": "cp949", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "SHIFT_JIS_2004": "sjis"}
 
@@ -57,7 +61,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry, exactly: names unquoted, `definition` the SQL that makes it, `rows` whether it has any."""
+    """One entry, exactly: names unquoted, `rows` whether it has any.
+
+    `definition` is the SQL that makes it, where that is needed; empty elsewhere.
+    """
 
     dump_id: int
     kind: str
@@ -159,6 +166,8 @@ def _read_item(reader: _Reader, form: Form) -> Item:
     if reader.version >= (1, 16):
         reader.integer()  # the kind of relation
     owner = reader.text()
+    if not (kind in _TELLING or "COMPRESSION" in definition):
+        definition = ""  # most of what there is, and nobody's to read here
     reader.text()  # WITH OIDS
     while reader.text_or_none() is not None:  # what it depends on
         pass
@@ -203,7 +212,10 @@ class _Reader:
             return None
         if length > _LONGEST:
             raise DamageError(f"the archive's table of contents claims a text of {length} bytes")
-        return self.bytes(length).decode(_python_encoding(self.encoding), errors="replace")
+        data = self.bytes(length)
+        if b"\0" in data:
+            raise DamageError("the archive's table of contents holds a text that no pg_dump writes")
+        return data.decode(_python_encoding(self.encoding), errors="replace")
 
     def text(self) -> str:
         return self.text_or_none() or ""
