@@ -23,6 +23,7 @@ from dbops.checks.remediation import (
     Fix,
     create_index,
     create_index_again,
+    drop_index,
     new_name,
     spelled_deferral,
 )
@@ -78,6 +79,9 @@ def keep_to_tenant(catalog: Catalog, policy: Policy, index: Index, column: Colum
     was = shape(catalog, index)
     key = quote(column.name)
     wanted = was._replace(keys=(key, *was.keys), columns=(column.name, *was.columns))
+    keeping = [i for i in catalog.indexes_of(index.table) if i.is_unique and _is_alike(shape(catalog, i), wanted)]
+    if keeping:
+        return _without(catalog, index, constraint) if any(i.usable for i in keeping) else None
     if constraint is None:
         built = create_index(catalog, wanted)
         return Fix(
@@ -91,19 +95,38 @@ def keep_to_tenant(catalog: Catalog, policy: Policy, index: Index, column: Colum
     return Fix(there, back, f"{BUILD_LOCKS} {KEY_LOCKS}")
 
 
+def _is_alike(one: Shape, other: Shape) -> bool:
+    """Return whether two indexes are the same, wherever they are kept."""
+    first, second = (each._replace(settings=(), tablespace=None).spelled() for each in (one, other))
+    return first == second
+
+
+def _without(catalog: Catalog, index: Index, constraint: Constraint | None) -> Fix | None:
+    """Return what drops a key, another one being there that keeps to the tenant; a primary key is never dropped."""
+    if constraint is None:
+        return drop_index(catalog, index)
+    if constraint.type == "p":
+        return None
+    create, add = _again(catalog, constraint, shape(catalog, index))
+    return Fix(_drop(catalog, constraint), f"{create}\n{add}", KEY_LOCKS)
+
+
 def _put_on(catalog: Catalog, constraint: Constraint, wanted: Shape) -> str:
     """Return what puts a constraint on another index, under the name that it has."""
-    table = catalog.relations[wanted.table]
-    alter, name = f"alter table {qualified(table.schema, table.name)}", quote(constraint.name)
+    create, add = _again(catalog, constraint, wanted)
+    return f"{create}\n{_drop(catalog, constraint)}\n{add}"
+
+
+def _drop(catalog: Catalog, constraint: Constraint) -> str:
+    return f"alter table {catalog.name_of(constraint.table)} drop constraint {quote(constraint.name)};"
+
+
+def _again(catalog: Catalog, constraint: Constraint, wanted: Shape) -> tuple[str, str]:
+    """Return what makes the index of a constraint, and the constraint of that."""
+    name = new_name(catalog, catalog.relations[wanted.table], wanted)
     kind = "primary key" if constraint.type == "p" else "unique"
-    using = f"using index {quote(new_name(catalog, table, wanted))}"
-    return "\n".join(
-        (
-            create_index(catalog, wanted).sql,
-            f"{alter} drop constraint {name};",
-            f"{alter} add constraint {name} {kind} {using}{spelled_deferral(constraint)};",
-        )
-    )
+    add = f"alter table {catalog.name_of(constraint.table)} add constraint {quote(constraint.name)} {kind}"
+    return create_index(catalog, wanted).sql, f"{add} using index {quote(name)}{spelled_deferral(constraint)};"
 
 
 def _is_needed_as_it_is(catalog: Catalog, policy: Policy, index: Index) -> bool:

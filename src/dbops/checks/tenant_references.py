@@ -63,8 +63,11 @@ def carry_tenant(catalog: Catalog, reference: Reference) -> Fix | None:
         return None
     if key.on_delete in _SETTING and catalog.server.version < _SETS_SOME_COLUMNS:
         return None
+    referred = (reference.parent_column.number, *key.foreign_columns)
+    if sum(_is_referable(index, referred) for index in catalog.indexes_of(parent.oid)) > 1:
+        return None  # PostgreSQL would choose one of the copies to stand on, perhaps the one that is to be dropped
     steps = [
-        _index(catalog, parent, (reference.parent_column.number, *key.foreign_columns), unique=True),
+        _index(catalog, parent, referred, unique=True),
         _index(catalog, child, (reference.child_column.number, *key.columns), unique=False),
         _key(catalog, reference),
     ]
@@ -101,7 +104,9 @@ def _key(catalog: Catalog, reference: Reference) -> Fix:
     taken = {there.name for there in catalog.constraints_of(child.oid)}
     says = f"foreign key {spelled_columns(own)} references {qualified(parent.schema, parent.name)}"
     says += f" {spelled_columns(foreign)}{_actions(key, spelled_columns(own[1:]))}{spelled_deferral(key)}"
-    name = quote(fresh_name(child.name, (*own, "fkey"), taken, plain=True, shape=says))
+    # Two keys over the same columns may be mended by one script, and neither knows of the other's new name.
+    alone = all(there.oid == key.oid or there.columns != key.columns for there in catalog.constraints_of(child.oid))
+    name = quote(fresh_name(child.name, (*own, "fkey"), taken, plain=alone, shape=says))
     alter = f"alter table {qualified(child.schema, child.name)}"
     return Fix(
         f"{alter} add constraint {name} {says} not valid;\n{alter} validate constraint {name};",

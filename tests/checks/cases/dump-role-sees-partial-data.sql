@@ -13,8 +13,10 @@ create policy own on visit using (org_id = 1);
 grant select on visit, currency to dbops_case_dump;
 grant select, insert on visit, currency to dbops_case_app;
 
--- case: by the role that was made for it
+-- case: by the role that was made for it, before there is anything to obey
 -- finds: dbops_case_dump
+-- says: will obey, once there are any, policies of public.visit
+-- severity: warning
 -- server: 14
 -- policy: [tenancy]
 create role dbops_case_dump;

@@ -6,8 +6,8 @@ Roles that read every table of the database, write none, own none, and are none 
 row-level security applies: they have no BYPASSRLS. That is what a backup role looks like. Where it is configured who
 the application is (`[tenancy] app_roles`), rights by plain grants count; elsewhere only the right to read everything
 that comes with `pg_read_all_data`, and the role that this audit runs as. Roles that others are members of are left
-alone, and those that are declared to obey (`[[expect.role]]` with `bypassrls = false`). A role that reads everything of
-a database whose tenant tables have no row-level security yet is reported all the same: it will fail on the day they do.
+alone, and those that are declared to obey (`[[expect.role]]` with `bypassrls = false`). Where the tenant tables have no
+row-level security yet it is a warning: the dump will fail on the day they have.
 
 ## Why it matters
 
@@ -59,7 +59,7 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     for role in _dump_roles(catalog, policy) if guarded else ():
         hidden = [table for table in guarded if not (table.rls_enabled and passes_by(catalog, role, table))]
         if hidden and not role.bypass_rls:
-            yield _draft(role, hidden)
+            yield _draft(role, hidden, now=any(table.rls_enabled for table in hidden))
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:
@@ -111,11 +111,13 @@ def _only_reads(catalog: Catalog, role: Role) -> bool:
     return True
 
 
-def _draft(role: Role, hidden: list[Relation]) -> Draft:
+def _draft(role: Role, hidden: list[Relation], *, now: bool) -> Draft:
     name = quote(role.name)
+    obeys = "obeys" if now else "will obey, once there are any,"
     return Draft(
         object=name,
-        detail=f"reads every table, but obeys policies of {spelled_tables(hidden)}: a dump by it fails or lacks rows",
+        detail=f"reads every table, but {obeys} policies of {spelled_tables(hidden)}: a dump by it fails or lacks rows",
+        severity=None if now else Severity.WARNING,
         verify=statement("powers_of_role", name),
         fix=Fix(f"alter role {name} bypassrls;", f"alter role {name} nobypassrls;", GRANT_LOCKS),
     )
