@@ -31,7 +31,7 @@ TENANT = "org_id = (select nullif(current_setting('app.org_id', true), '')::bigi
 @pytest.fixture
 def connection(database: Target) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's session with roles to choose from; they belong to the whole cluster, so they go at the end."""
-    names = ", ".join((APP, OWNER, BOSS, DUMP))
+    names = f"{APP}, {OWNER}, {BOSS}, {DUMP}"
     with psycopg.connect(database.conninfo(), password=database.password, autocommit=True) as connected:
         before = {name for (name,) in connected.execute("select rolname from pg_roles")}
         connected.execute(
@@ -95,7 +95,8 @@ def any_table(chance: random.Random, table: str, others: list[str]) -> Iterator[
         yield f"create unique index {table}_id on {table} (id{perhaps(', org_id')})"
     for number in range(chance.randrange(4)):
         columns = chance.sample(["org_id", "id", "number", "code", "amount", "other_id", "lower(code)"], 2)
-        yield f"create {perhaps('unique ', 0.2) if not partitioned else ''}index {table}_{number}_idx on {table} ({', '.join(columns)})"
+        unique = "" if partitioned else perhaps("unique ", 0.2)
+        yield f"create {unique}index {table}_{number}_idx on {table} ({', '.join(columns)})"
     yield f"alter table {table} owner to {OWNER}"
     if chance.random() < 0.6:
         yield f"alter table {table} enable row level security{perhaps(', force row level security')}"
