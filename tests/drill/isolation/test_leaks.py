@@ -79,7 +79,13 @@ def test_a_role_that_bypasses_row_level_security_leaks(planted: Plant, probe: Pr
 
 def test_with_check_true_lets_foreign_rows_in_and_own_rows_out(planted: Plant, probe: Probe) -> None:
     found = probe(planted(DOCS, policies(insert="true", update_check="true")))
-    assert {"insert foreign", "insert, no tenant", "insert, empty tenant", "move out"} == found.leaks()
+    whole = "insert foreign, whole row"
+    assert {"insert foreign", whole, "insert, no tenant", "insert, empty tenant", "move out"} == found.leaks()
+
+
+def test_a_check_that_another_column_opens_is_found_by_a_whole_row(planted: Plant, probe: Probe) -> None:
+    found = probe(planted(DOCS, policies(insert=f"{TENANT} or note like 'n%'")))
+    assert {"insert foreign, whole row"} == found.leaks()
 
 
 def test_delete_using_true_is_found_by_a_delete_without_where(planted: Plant, probe: Probe) -> None:

@@ -192,7 +192,7 @@ class TableProbe:
         yield from self._rows_in_sight(answer, other, "kept plan,")
 
     def _inserts(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
-        """Yield whether another tenant's row is let in: first with nulls, then, where that is unclear, a whole row."""
+        """Yield whether another tenant's row is let in: one of nulls, and a whole one."""
         mine, others = self._insert_of(own, full=False), self._insert_of(other, full=False)
         if mine is None or others is None:
             return
@@ -204,6 +204,11 @@ class TableProbe:
         yield _written("insert own", control, of_own_write(control), own, words=words, control=True)
         answer = self.stage.attempt(actor, others)
         yield _written("insert foreign", answer, of_foreign_write(answer), own)
+        # A policy may let in what says something in another column, and nulls say nothing.
+        whole = self._insert_of(other, full=True) if other in self.population.samples else None
+        if whole is not None and whole != others:
+            answer = self.stage.attempt(actor, whole)
+            yield _written("insert foreign, whole row", answer, of_foreign_write(answer), own)
 
     def _insert_of(self, tenant: str, *, full: bool) -> sql.Composed | None:
         """Return the insert of a row of a tenant, or None where the role may not, or no row could be a pattern.
