@@ -23,7 +23,7 @@ from dbops.drill.isolation.presets import presets_of
 from dbops.drill.isolation.role import RoleProbe
 from dbops.drill.isolation.selfcheck import self_check
 from dbops.drill.isolation.stage import Actor, open_stage
-from dbops.drill.isolation.targets import read_tables
+from dbops.drill.isolation.targets import read_listed, read_tables
 from dbops.drill.isolation.token import Token
 from dbops.drill.isolation.verdicts import Outcome, Verdict
 from dbops.errors import TimeLimitError, UnavailableError
@@ -146,7 +146,8 @@ def probe_role(  # noqa: PLR0913  (what the proof is about)
         tables, exempt = _tables(stage, options, token)
         proof.verdicts.extend(exempt)
         populations = _populate(stage, tables, {} if known is None else known)
-        probe = RoleProbe(stage, actor, tables, populations, columns=options.columns)
+        listed = _without_column(stage, options)
+        probe = RoleProbe(stage, actor, tables, populations, columns=options.columns, listed=listed)
         for verdict in probe.verdicts():
             deadline.left()
             proof.verdicts.append(verdict)
@@ -173,6 +174,13 @@ def _tables(stage: Stage, options: IsolationOptions, token: Token) -> tuple[list
         if (table.schema, table.name) in options.exempt
     ]
     return [table for table in tables if (table.schema, table.name) not in options.exempt], exempt
+
+
+def _without_column(stage: Stage, options: IsolationOptions) -> tuple[TenantTable, ...]:
+    """Return the tables that are tenants' and do not say whose; what is not there is told by the report."""
+    with stage.scene():
+        stage.connection.execute("set local search_path = ''")
+        return read_listed(stage.connection, options.columns, options.tables)
 
 
 def _populate(stage: Stage, tables: list[TenantTable], known: dict[int, Population]) -> dict[int, Population]:

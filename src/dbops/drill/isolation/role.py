@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from dbops.drill.isolation.listed import ListedProbe
 from dbops.drill.isolation.population import Population
 from dbops.drill.isolation.surfaces import SurfaceProbe
 from dbops.drill.isolation.tables import TableProbe
@@ -34,6 +35,7 @@ class RoleProbe:
     tables: Sequence[TenantTable]
     populations: Mapping[int, Population]
     columns: Sequence[str] = ("org_id",)
+    listed: Sequence[TenantTable] = ()
     with_surfaces: bool = True
     not_called: list[str] = field(default_factory=list)
 
@@ -48,6 +50,7 @@ class RoleProbe:
                 cases.append((probe, Case(table.label, self.actor.role)))
             else:
                 yield Verdict(table.label, self.actor.role, Outcome.NOT_GRANTED, reason=_NOT_GRANTED)
+        cases += self._listed()
         for probe, case in cases:
             case.observations.extend(probe.standing())
             case.observations.extend(probe.without_tenant())
@@ -61,6 +64,17 @@ class RoleProbe:
             yield from _about_others(case)
         if self.with_surfaces and (pair := self._pair()):
             yield from self._surfaces(pair)
+
+    def _listed(self) -> Iterator[tuple[TableProbe, Case]]:
+        """Yield a probe for each table whose tenant another one tells, with the two tenants that are found most."""
+        pair = self._pair()
+        grants = read_grants(self.stage.connection, self.actor.role, [table.oid for table in self.listed])
+        for table in self.listed:
+            if pair and grants[table.oid].anything:
+                known = next(one for one in self.populations.values() if pair[0] in one.tenants)
+                population = Population(known.unknown, list(pair), dict.fromkeys(pair, 0))
+                probe = ListedProbe(self.stage, table, grants[table.oid], self.actor, population)
+                yield probe, Case(table.label, self.actor.role)
 
     def _pair(self) -> tuple[str, str] | None:
         """Return the two tenants that have rows in the most tables."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.targets import Column, TenantTable
 
 Statement = sql.SQL | sql.Composed
+# Where a row stands, in whichever partition.
+_PLACE = sql.SQL("(probed.tableoid::pg_catalog.text || probed.ctid::pg_catalog.text)")
 # A sample row: the text of each column, None for null.
 Sample = dict[str, str | None]
 
@@ -65,6 +67,29 @@ def count_some(table: TenantTable, limit: int) -> sql.Composed:
     """Return the statement for the rows in sight, up to `limit`."""
     return sql.SQL("select pg_catalog.count(*) from (select from {} limit {}) as cut").format(
         table.identifier, sql.Literal(limit)
+    )
+
+
+def places(table: TenantTable, limit: int) -> sql.Composed:
+    """Return the statement for where the rows in sight stand, as one array; at most `limit` of them."""
+    return sql.SQL(
+        "select coalesce(pg_catalog.array_agg(seen.place), '{{}}')"
+        " from (select {} as place from {} as probed limit {}) as seen"
+    ).format(_PLACE, table.identifier, sql.Literal(limit))
+
+
+def row_at(table: TenantTable, place: str) -> sql.Composed:
+    """Return the statement for the text of every column of the row that stands at a place."""
+    values = [sql.SQL("(probed.{})::pg_catalog.text").format(sql.Identifier(one.name)) for one in table.columns]
+    return sql.SQL("select {} from {} as probed where {} = {}").format(
+        sql.SQL(", ").join(values), table.identifier, _PLACE, sql.Literal(place)
+    )
+
+
+def delete_at(table: TenantTable, places: Sequence[str]) -> sql.Composed:
+    """Return what takes away the rows at some places, for the restorer."""
+    return sql.SQL("delete from {} as probed where {} = any ({}::pg_catalog.text[])").format(
+        table.identifier, _PLACE, sql.Literal(list(places))
     )
 
 

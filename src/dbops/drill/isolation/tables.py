@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from dbops.drill.isolation.population import Population
     from dbops.drill.isolation.stage import Actor, Stage
+    from dbops.drill.isolation.statements import Statement
     from dbops.drill.isolation.targets import Column, Grants, TenantTable
 
 # Keys that tenants have to share.
@@ -83,7 +84,7 @@ class TableProbe:
         for probe, statement in attempts.items():
             if statement is not None:
                 answer = self.stage.attempt(actor, statement)
-                yield _written(probe, answer, of_write_for_nobody(answer), None)
+                yield written(probe, answer, of_write_for_nobody(answer), None)
 
     def unknown_tenant(self) -> Iterator[Observation]:
         """Yield what a tenant sees that does not exist."""
@@ -177,19 +178,23 @@ class TableProbe:
     def _kept_plan(self, own: str, other: str) -> Iterator[Observation]:
         """Yield what a statement shows to `other` that was planned for `own` and kept, as drivers and poolers do."""
         counting = statements.count_rows(self.table.identifier, self._readable_tenant, other)
+        answer = self._with_kept_plan(own, other, counting)
+        yield from self._rows_in_sight(answer, other, "kept plan,")
+
+    def _with_kept_plan(self, own: str, other: str, statement: Statement) -> Answer:
         execute = sql.SQL("execute dbops_kept")
         answer = self.stage.several(
             self.actor.asking_for(own),
             [
                 sql.SQL("set local plan_cache_mode = force_generic_plan"),
-                sql.SQL("prepare dbops_kept as ") + counting,
+                sql.SQL("prepare dbops_kept as ") + statement,
                 execute,
                 statements.use_tenant(self.actor.setting, other),
                 execute,
             ],
         )
         self.stage.attempt(None, sql.SQL("deallocate all"))  # no rollback does that
-        yield from self._rows_in_sight(answer, other, "kept plan,")
+        return answer
 
     def _inserts(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
         """Yield whether another tenant's row is let in: one of nulls, and a whole one."""
@@ -201,14 +206,14 @@ class TableProbe:
             mine, others = self._insert_of(own, full=True) or mine, self._insert_of(other, full=True) or others
             control = self.stage.attempt(actor, mine)
         words = "its own rows are refused, so a refusal of others' says nothing"
-        yield _written("insert own", control, of_own_write(control), own, words=words, control=True)
+        yield written("insert own", control, of_own_write(control), own, words=words, control=True)
         answer = self.stage.attempt(actor, others)
-        yield _written("insert foreign", answer, of_foreign_write(answer), own)
+        yield written("insert foreign", answer, of_foreign_write(answer), own)
         # A policy may let in what says something in another column, and nulls say nothing.
         whole = self._insert_of(other, full=True) if other in self.population.samples else None
         if whole is not None and whole != others:
             answer = self.stage.attempt(actor, whole)
-            yield _written("insert foreign, whole row", answer, of_foreign_write(answer), own)
+            yield written("insert foreign, whole row", answer, of_foreign_write(answer), own)
 
     def _insert_of(self, tenant: str, *, full: bool) -> sql.Composed | None:
         """Return the insert of a row of a tenant, or None where the role may not, or no row could be a pattern.
@@ -237,7 +242,7 @@ class TableProbe:
         if self.population.counts[own] and (statement := self._assignment(other)):
             answer = self.stage.attempt(actor, statement)
             outcome = of_foreign_write(answer, of_partition=self.table.is_partition)
-            yield _written("move out", answer, outcome, own)
+            yield written("move out", answer, outcome, own)
 
     def _writes_blindly(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
         """Yield what blind writes reach once the tenant's own rows are gone."""
@@ -254,10 +259,10 @@ class TableProbe:
                     continue
                 if taken.refused:
                     words = "its own rows could not be taken away"
-                    yield _written(probe, taken, Outcome.INCONCLUSIVE, own, words=words)
+                    yield written(probe, taken, Outcome.INCONCLUSIVE, own, words=words)
                     continue
                 answer = self.stage.attempt(actor, statement)
-                yield _written(probe, answer, of_foreign_write(answer, of_partition=of_partition), own)
+                yield written(probe, answer, of_foreign_write(answer, of_partition=of_partition), own)
             if not taken.refused:
                 yield from self._existence(actor, own, other)
 
@@ -321,9 +326,10 @@ class TableProbe:
         return min(candidates, key=lambda one: (one.name in keyed, not one.nullable, one.domain), default=None)
 
 
-def _written(  # noqa: PLR0913  (each is a fact about the probe)
+def written(  # noqa: PLR0913  (each is a fact about the probe)
     probe: str, answer: Answer, outcome: Outcome, tenant: str | None, *, words: str = "", control: bool = False
 ) -> Observation:
+    """Return what a data-changing statement came to."""
     reached = f"changes {answer.rows} rows of others" if not answer.refused else "is let through to the constraints"
     return Observation(
         probe=probe,

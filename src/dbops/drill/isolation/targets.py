@@ -67,7 +67,7 @@ class Key:
 
 @dataclass(frozen=True)
 class TenantTable:
-    """A table (or a partition) whose column `tenant` says whose a row is."""
+    """A table (or a partition) whose column `tenant` says whose a row is; empty where another table says it."""
 
     oid: int
     schema: str
@@ -186,7 +186,17 @@ def read_tables(
 
     `kinds` are those of pg_class: "v" reads views as if they were tables, to try to write to them.
     """
-    rows = _rows(connection, "tables", {"columns": list(columns), "only": only, "kinds": list(kinds)})
+    names = {"only": only, "schemas": None, "names": None}
+    rows = _rows(connection, "tables", {"columns": list(columns), "kinds": list(kinds), **names})
+    return tuple(_table(row) for row in rows)
+
+
+def read_listed(
+    connection: Connection[Any], columns: Sequence[str], listed: Sequence[tuple[str, str]]
+) -> tuple[TenantTable, ...]:
+    """Return those of the tables listed by schema and name that have none of the tenant columns: `tenant` is empty."""
+    names = {"only": None, "schemas": [schema for schema, _ in listed], "names": [name for _, name in listed]}
+    rows = _rows(connection, "tables", {"columns": list(columns), "kinds": list("rp"), **names})
     return tuple(_table(row) for row in rows)
 
 

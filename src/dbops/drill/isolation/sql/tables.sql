@@ -1,5 +1,5 @@
 -- Every table with a tenant column, partitions too: reached by its own name, only a partition's own policies count.
--- Views too, where they are asked for. `updatable` has a bit for each command that writes to it.
+-- Given `schemas` and `names`: instead of those, the tables of these names that have no such column. Views too, where they are asked for. `updatable` has a bit for each command that writes to it.
 -- `tenant` is the first of the configured columns that the table has. Types are spelled for an empty search_path.
 -- `counted`: a default that moves a sequence. `keys`: unique indexes over whole rows and plain columns, as lists of columns. `armed`: triggers that fire even where
 -- session_replication_role is replica.
@@ -15,7 +15,7 @@ select
     c.relname::text as name,
     c.relkind::text as kind,
     c.relispartition as is_partition,
-    t.name as tenant,
+    coalesce(t.name, '') as tenant,
     pg_catalog.pg_relation_is_updatable(c.oid, false) as updatable,
     (
         select pg_catalog.json_agg(
@@ -80,8 +80,17 @@ select
     ) as armed
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-join tenant_columns as t on t.relid = c.oid
-where c.relkind = any (%(kinds)s::"char"[])
+left join tenant_columns as t on t.relid = c.oid
+where (
+        t.relid is not null and %(schemas)s::text[] is null
+        or t.relid is null and (n.nspname, c.relname) in (
+            select listed.schema, listed.name
+            from rows from (
+                pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])
+            ) as listed (schema, name)
+        )
+    )
+    and c.relkind = any (%(kinds)s::"char"[])
     and c.relpersistence <> 't'
     and n.nspname !~ '^pg_'
     and n.nspname <> 'information_schema'
