@@ -2,6 +2,7 @@
 -- finds: public.listing
 -- says: dbops_case_app read public.visit by it as
 -- says: to whom row-level security does not apply
+-- severity: error
 -- policy: [tenancy]
 -- policy: app_roles = ["dbops_case_app"]
 create role dbops_case_app;
@@ -60,6 +61,19 @@ create role dbops_case_app;
 create table visit (org_id bigint not null, id bigint, primary key (org_id, id));
 create view listing as select * from visit;
 grant insert on listing to public;
+
+-- case: it asks for the tenant itself
+-- finds: public.listing
+-- says: it asks for a setting itself, which may be the tenant
+-- severity: warning
+-- policy: [tenancy]
+create role dbops_case_app;
+create table visit (org_id bigint not null, id bigint, primary key (org_id, id));
+alter table visit enable row level security, force row level security;
+create policy own on visit using (org_id = 1);
+create view listing with (security_barrier) as
+    select * from visit where org_id = (select nullif(current_setting('app.org_id', true), '')::bigint);
+grant select on visit, listing to dbops_case_app;
 
 -- case: it asks as whoever asks
 -- finds: 0

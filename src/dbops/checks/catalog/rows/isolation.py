@@ -12,12 +12,14 @@ class View(NamedTuple):
     """A view or a materialised view: the relations that its query names, in `reads`.
 
     Where `invoker`, they are read with the rights of whoever asks (security_invoker, from 15 on), else with those of
-    the owner. A materialised view is filled by its owner.
+    the owner. A materialised view is filled by its owner. `asks`: it calls current_setting itself; only said of views
+    that read with the rights of their owner what has row-level security.
     """
 
     relation: int
     invoker: bool
     reads: tuple[int, ...]
+    asks: bool
 
 
 @read("definer_functions")

@@ -23,7 +23,8 @@ the tenant's rows, or repeat the tenant condition in the view and make it a `sec
 
 ## What it does not see
 
-A tenant condition that the view has itself: waive the finding then, and say so. What functions in the view do.
+Whether a tenant condition that the view has itself keeps tenants apart: a view that calls `current_setting` is a
+warning, to be waived where that is all it takes, and one that calls a function which does is not known from others.
 Materialised views are `matview-exposes-tenants`. Whether the schema is open to the role.
 """
 
@@ -110,11 +111,14 @@ def _passed_by(catalog: Catalog, policy: Policy, view: Relation) -> tuple[Relati
 
 def _draft(catalog: Catalog, view: Relation, tables: tuple[Relation, ...], readers: tuple[str, ...]) -> Draft:
     name = qualified(view.schema, view.name)
+    asks = views(catalog)[view.oid].asks
+    itself = "; it asks for a setting itself, which may be the tenant" if asks else ""
     return Draft(
         object=name,
         detail=f"{spelled(readers)} read {spelled_tables(tables)} by it as {quote(view.owner)}, to whom row-level"
-        " security does not apply",
+        f" security does not apply{itself}",
         signature=tuple(qualified(table.schema, table.name) for table in tables),
+        severity=Severity.WARNING if asks else None,
         verify=statement("rights_of_view", name),
         fix=_fix(catalog, view, readers),
     )
