@@ -31,10 +31,14 @@ def cli_page() -> dict[str, str]:
 
 def schema_pages() -> dict[str, str]:
     """Return docs/schema/*.json."""
+    from dbops.drill.isolation.document import IsolationEvidence
     from dbops.evidence.schema import schemas
     from dbops.settings import Settings
 
-    documents = schemas() | {"configuration-v1": Settings.model_json_schema()}
+    documents = schemas() | {
+        "configuration-v1": Settings.model_json_schema(),
+        "isolation-v1": IsolationEvidence.model_json_schema(by_alias=True),
+    }
     return {f"schema/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in documents.items()}
 
 

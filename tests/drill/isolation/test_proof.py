@@ -14,9 +14,11 @@ from dbops.connection.session import scratch
 from dbops.demo import erp as demo_erp
 from dbops.demo.run import demo_settings
 from dbops.drill.isolation import prove, selfcheck
+from dbops.drill.isolation.document import IsolationEvidence
+from dbops.drill.isolation.document import evidence_of as kept_of
 from dbops.drill.isolation.options import Accepted, IsolationOptions
 from dbops.drill.isolation.presets import presets_of
-from dbops.drill.isolation.report import Proof, as_check, as_document
+from dbops.drill.isolation.report import Proof, as_check
 from dbops.drill.isolation.selfcheck import MUST_REPORT, RIGHT, WRONG, judge_self_check
 from dbops.drill.isolation.stage import open_stage
 from dbops.drill.isolation.token import Token
@@ -49,8 +51,8 @@ def isolation_of(report: Report) -> Check:
 
 def evidence_of(report: Report, logs: Path) -> dict[str, Any]:
     path = next(one.path for one in report.artifacts if one.path.endswith("isolation.json"))
-    found: dict[str, Any] = json.loads((logs / "backup-drill" / path).read_text())
-    return found
+    text = (logs / "backup-drill" / path).read_text()
+    return IsolationEvidence.model_validate_json(text).to_json()
 
 
 def leaks_of(evidence: dict[str, Any]) -> dict[str, set[str]]:
@@ -247,7 +249,7 @@ def test_a_waiver_accepts_a_leak_until_it_expires() -> None:
 def test_evidence_hashes_tenants_differently_in_every_run() -> None:
     seen = Observation(probe="read own", outcome=Outcome.PASS, tenant="42", rows=3)
     proof = Proof("how", [Verdict("public.docs", APP, Outcome.PASS, (seen, seen))])
-    first, second = ([one["tenant"] for one in as_document(proof)["verdicts"][0]["probes"]] for _ in range(2))
+    first, second = ([one["tenant"] for one in kept_of(proof).to_json()["verdicts"][0]["probes"]] for _ in range(2))
     assert first[0] == first[1]
     assert first != second
     assert "42" not in first

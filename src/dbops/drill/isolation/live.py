@@ -16,6 +16,7 @@ from psycopg import sql
 from dbops.backup.roles import read_roles
 from dbops.connection.session import read_only
 from dbops.drill.isolation import report
+from dbops.drill.isolation.document import evidence_of
 from dbops.drill.isolation.live_table import LiveProbe
 from dbops.drill.isolation.policies import Simulation, read_policies
 from dbops.drill.isolation.population import unknown_tenant
@@ -65,7 +66,7 @@ def probe_live(target: Target, run: Run, options: IsolationOptions, *, deadline:
                 proof.verdicts.extend(live.begin(role))
             proof.verdicts.extend(live.rest())
             step.output = proof.summary()
-    write_new(run.directory / "isolation.json", readable(report.as_document(proof)))
+    write_new(run.directory / "isolation.json", readable(evidence_of(proof).to_json()))
     columns = ", ".join(options.columns)
     run.add_checks(
         report.as_check(proof, options)

@@ -18,6 +18,7 @@ from psycopg import sql
 from dbops.backup.counting import read_sequences
 from dbops.backup.source import read_tables as read_everything
 from dbops.drill.isolation import report, statements
+from dbops.drill.isolation.document import evidence_of
 from dbops.drill.isolation.population import Population, read_population, seed
 from dbops.drill.isolation.presets import presets_of
 from dbops.drill.isolation.role import RoleProbe
@@ -58,7 +59,7 @@ def prove_isolation(copy: Copy, database: str, run: Run, options: IsolationOptio
             return
         proof, check = _proven(copy, database, options, deadline)
         step.output = check.reason or proof.summary()
-        write_new(run.directory / "isolation.json", readable(report.as_document(proof)))
+        write_new(run.directory / "isolation.json", readable(evidence_of(proof).to_json()))
         run.add_checks(check)
         for text in report.not_tested(proof, options):
             run.not_tested(text)

@@ -1,18 +1,17 @@
-"""Verdicts as a check with findings, and as a file of evidence: counts and SQLSTATEs, never a value of a row.
+"""Verdicts as a check with findings: counts and SQLSTATEs, never a value of a row.
 
-Ids of tenants are hashed with a salt that is thrown away, so that they tell observations of a run apart and nothing
-else. What could not be told is no finding: it is listed under *not tested*, and missing from the scope. Where nothing
-was told at all, the check has no answer. What this does not do: decide what a probe means (`verdicts.py`).
+What could not be told is no finding: it is listed under *not tested*, and missing from the scope. Where nothing was
+told at all, the check has no answer. What this does not do: decide what a probe means (`verdicts.py`), or keep the
+evidence (`document.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import secrets as random_tokens
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dbops.checks.names import literal, qualified, quote
 from dbops.drill.isolation.options import RULE
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.verdicts import Observation, Verdict
 
 TITLE = "Tenants are kept apart: nobody reaches another tenant's rows"
-SCHEMA = "dbops/isolation/v1"
 _SHOWN = 50
 _FEW_PROBES = 6
 _WHY = {
@@ -161,36 +159,3 @@ def _verify(verdict: Verdict, options: IsolationOptions) -> str:
         f" select pg_catalog.set_config({literal(options.setting)}, '<a tenant>', true);"
         f" table {verdict.object} limit 10; rollback;"
     )
-
-
-def as_document(proof: Proof) -> dict[str, Any]:
-    """Return the evidence: every probe with its count or SQLSTATE, tenants by a hash that no other run can repeat."""
-    salt = random_tokens.token_hex(16)
-    return {
-        "schema": SCHEMA,
-        "method": proof.how,
-        "selfCheck": proof.self_check,
-        "notCalled": sorted(set(proof.not_called)),
-        "verdicts": [
-            {
-                "object": verdict.object,
-                "role": verdict.role,
-                "outcome": verdict.outcome.value,
-                "reason": verdict.reason,
-                "probes": [_probe(one, salt) for one in verdict.observations],
-            }
-            for verdict in proof.verdicts
-        ],
-    }
-
-
-def _probe(one: Observation, salt: str) -> dict[str, Any]:
-    hashed = hashlib.sha256(f"{salt}{one.tenant}".encode()).hexdigest()[:16] if one.tenant else one.tenant
-    return {
-        "probe": one.probe,
-        "outcome": one.outcome.value,
-        "tenant": hashed,
-        "rows": one.rows,
-        "sqlstate": one.sqlstate,
-        "control": one.control,
-    }
