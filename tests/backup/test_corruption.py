@@ -173,7 +173,7 @@ def _first_table(**changes: Any) -> Callable[[dict[str, Any]], None]:
 
 EDITS: dict[str, Callable[[dict[str, Any]], None]] = {
     "a row count": _first_table(rows=1),
-    "a digest": _first_table(digest="md5/all:1:1"),
+    "a digest": _first_table(digest="hash/all:1:1"),
     "a table left out": lambda document: document["tables"].pop(),
     "a table too many": lambda document: document["tables"].append({**document["tables"][0], "name": "x"}),
     "a younger snapshot": lambda document: document.update(snapshotAt="2035-01-01T00:00:00.000Z"),

@@ -21,7 +21,7 @@ from dbops.backup.digests import (
 from dbops.backup.options import BackupOptions
 from dbops.backup.source import read_tables
 from dbops.connection.session import read_only
-from dbops.errors import DbopsError
+from dbops.errors import DbopsError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,9 +92,9 @@ def test_a_column_with_the_name_of_the_alias_does_not_stand_for_the_row(database
 def test_empty_tables_and_tables_without_columns_have_digests(database: Target, run_sql: Any) -> None:
     run_sql(database, "create table none (i int); create table bare (); insert into bare default values")
     read = _read(database)
-    assert (0, "md5/all:0:0") == (read["none"].rows, read["none"].digest)
+    assert (0, "hash/all:0:0") == (read["none"].rows, read["none"].digest)
     assert 1 == read["bare"].rows
-    assert read["bare"].digest not in {None, "md5/all:0:0"}
+    assert read["bare"].digest not in {None, "hash/all:0:0"}
 
 
 def test_children_are_read_by_themselves(database: Target, run_sql: Any) -> None:
@@ -144,11 +144,11 @@ def test_a_hundred_buckets_hold_every_row_once(key: str, database: Target, run_s
     assert [1000] == sorted({one.rows for one in reads})
     assert 1000 == sum(one.scope.checked for one in reads if one.scope)
     assert BUCKETS == len({one.digest for one in reads})
-    assert all(re.fullmatch(rf"md5/{bucket}of100:-?\d+:-?\d+", one.digest or "") for bucket, one in enumerate(reads))
+    assert all(re.fullmatch(rf"hash/{bucket}of100:-?\d+:-?\d+", one.digest or "") for bucket, one in enumerate(reads))
     # The sums of all buckets are the sums of the whole.
     sums = [tuple(map(int, (one.digest or "").split(":")[1:])) for one in reads]
     whole = _digest(database, "a")
-    assert f"md5/all:{sum(high for high, _ in sums)}:{sum(low for _, low in sums)}" == whole
+    assert f"hash/all:{sum(high for high, _ in sums)}:{sum(low for _, low in sums)}" == whole
 
 
 def test_a_table_without_a_key_is_read_whole_when_small_and_counted_when_not(database: Target, run_sql: Any) -> None:
@@ -180,7 +180,7 @@ def test_each_backup_reads_the_next_bucket(database: Target, run_sql: Any, back_
     run_sql(database, "create table a (id int primary key); insert into a select generate_series(1, 300)")
     options = BackupOptions(digest=DigestMode.BUCKETS)
     found = [back_up(database, options).manifest.tables[0] for _ in range(3)]
-    assert ["md5/0of100", "md5/1of100", "md5/2of100"] == [(one.digest or "").partition(":")[0] for one in found]
+    assert ["hash/0of100", "hash/1of100", "hash/2of100"] == [(one.digest or "").partition(":")[0] for one in found]
     assert [(3, 300)] * 3 == [(one.scope.checked, one.scope.total) for one in found if one.scope]
 
 
@@ -210,3 +210,22 @@ def test_a_reading_that_fails_ends_the_dump_and_nothing_is_published(
     assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
     with contextlib.suppress(FileNotFoundError):
         assert "published" not in (store.directory / "backup-report.jsonl").read_text()
+
+
+@pytest.mark.parametrize("mode", [DigestMode.FULL, DigestMode.BUCKETS])
+def test_where_the_usual_hash_is_another_one_rows_are_hashed_by_md5(
+    mode: DigestMode, database: Target, run_sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a server whose bytes stand the other way round; its digests are read again anywhere."""
+    run_sql(database, MOST_TYPES)
+    usual = _read(database, mode, 17)
+    monkeypatch.setattr("dbops.backup.digests._KNOWN_HASH", "select false")
+    recorded = _read(database, mode, 17)
+    assert {"md5"} == {(one.digest or "").partition("/")[0] for one in recorded.values()}
+    with read_only(database) as session:
+        tables = read_tables(session)
+        with pytest.raises(UnavailableError, match="other way round"):
+            read_rows(session, same_readings(usual.values(), tables))
+    monkeypatch.undo()
+    with read_only(database) as session:
+        assert list(recorded.values()) == read_rows(session, same_readings(recorded.values(), tables))

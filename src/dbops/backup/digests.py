@@ -2,8 +2,11 @@
 
 Rules, in order:
 
-1. A restored table holds its rows in another order, so the digest is a sum over rows: of the two 64-bit halves of
-   md5((t.*)::text), as numeric. XOR would not do: two equal rows cancel each other out.
+1. A restored table holds its rows in another order, so the digest is a sum over rows: of two 64-bit hashes of
+   (t.*)::text, as numeric. XOR would not do: two equal rows cancel each other out. The hash is the one that partitions
+   are chosen by, which every major computes alike, at less than half the price of md5; a server whose bytes stand the
+   other way round computes another one, and takes md5. It is against accidents; against people there is the SHA-256 of
+   the dump.
 2. `(t.*)`, never `t`: in a table with a column named `t` that is the column, and all others would go unchecked.
 3. A child of an inherited table may get its columns back in another order; for it they are named, sorted.
 4. Everything that text depends on is pinned for the transaction, and row-level security may not hide a row: a digest of
@@ -12,7 +15,7 @@ Rules, in order:
 6. Reading happens in savepoints that are rolled back: a scan locks every index of its table, and on thousands of tables
    those locks alone would fill the server's lock table.
 
-A digest says how it was taken (`md5/all:…`, or `md5/17of100:…` for one bucket of keys), so that it can be taken again
+A digest says how it was taken (`hash/all:…`, or `hash/17of100:…` for one bucket of keys), so that it can be taken again
 on a copy. What this does not do: read large objects, or compare (`dbops.drill.compare`).
 """
 
@@ -20,12 +23,13 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from dbops.backup.source import read_sql
+from dbops.errors import UnavailableError
 from dbops.model import Scope, TableCount
 
 if TYPE_CHECKING:
@@ -36,17 +40,19 @@ if TYPE_CHECKING:
 
 BUCKETS = 100
 COUNTED = "count(*) in the snapshot of the dump"
-DIGESTED = "count(*) and the sum of md5 over all rows, in the snapshot of the dump"
+DIGESTED = "count(*) and the sum of {} over all rows, in the snapshot of the dump"
 
 # Up to here `auto` reads every row: about five minutes of one core of the server, at most.
 _FULL_UP_TO = 10 << 30
 # Where only a bucket of keys is read, a table without a key is still read whole up to this size.
 _WHOLE_WITHOUT_KEY = 64 << 20
+# What every server answers whose bytes stand in the usual order.
+_KNOWN_HASH = "select hashtextextended('dbops' collate \"C\", 0) = 6075617574142547004"
 _PAGE = 8192
 # One statement reads several small tables: the round trips of 5,000 tables would take longer than their rows.
 _TABLES_AT_ONCE = 64
 _PAGES_AT_ONCE = 4096
-_DIGEST = re.compile(r"md5/(?:all|(?P<bucket>\d{1,2})of100):-?\d+:-?\d+")
+_DIGEST = re.compile(r"(?P<hash>hash|md5)/(?:all|(?P<bucket>\d{1,2})of100):-?\d+:-?\d+")
 
 
 class DigestMode(enum.StrEnum):
@@ -56,6 +62,16 @@ class DigestMode(enum.StrEnum):
     FULL = "full"
     BUCKETS = "buckets"
     COUNTS = "counts"
+
+
+class RowHash(enum.StrEnum):
+    """What is summed: two hashes of 64 bits with other seeds, or the halves of an md5."""
+
+    HASH = "hash"
+    MD5 = "md5"
+
+
+_WORDS = {RowHash.HASH: "two 64-bit hashes", RowHash.MD5: "md5", None: "nothing"}
 
 
 class Depth(enum.Enum):
@@ -68,11 +84,12 @@ class Depth(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one table is to be read; `bucket` is which of the hundred."""
+    """How one table is to be read; `bucket` is which of the hundred. No `hash`: the best that the server has."""
 
     table: TableFacts
     depth: Depth
     bucket: int = 0
+    hash: RowHash | None = None
 
 
 def chosen_mode(mode: DigestMode, database_bytes: int) -> DigestMode:
@@ -107,10 +124,11 @@ def _same(one: TableFacts, digest: str | None) -> Reading:
     matched = _DIGEST.fullmatch(digest or "")
     if not matched:
         return Reading(one, Depth.COUNT)
+    row_hash = RowHash(matched["hash"])
     if matched["bucket"] is None:
-        return Reading(one, Depth.ALL)
+        return Reading(one, Depth.ALL, hash=row_hash)
     # A copy that has lost the key cannot be read by it; it is counted, and the missing digest is a difference.
-    return Reading(one, Depth.BUCKET if one.key else Depth.COUNT, int(matched["bucket"]))
+    return Reading(one, Depth.BUCKET if one.key else Depth.COUNT, int(matched["bucket"]), row_hash)
 
 
 def pin_text(session: Session) -> None:
@@ -121,16 +139,31 @@ def pin_text(session: Session) -> None:
 def read_rows(
     session: Session, readings: Sequence[Reading], told: Callable[[int], None] = lambda _: None
 ) -> list[TableCount]:
-    """Return what the rows of each table are, in the order given; `told` hears how many tables more have been read."""
+    """Return what the rows of each table are, in the order given; `told` hears how many tables more have been read.
+
+    Raises UnavailableError where this server cannot take a digest as it was taken.
+    """
     pin_text(session)
     found: list[TableCount] = []
-    for batch in _batches(readings):
+    for batch in _batches(_with_hashes(session, readings)):
         with session.connection.transaction(force_rollback=True):
             rows = session.fetch_all(_statement(batch))
         by_index = {index: values for index, *values in rows}
         found += [_as_count(one, *by_index[index]) for index, one in enumerate(batch)]
         told(len(batch))
     return found
+
+
+def _with_hashes(session: Session, readings: Sequence[Reading]) -> list[Reading]:
+    """Return the readings with the hash of each decided; one round trip."""
+    usual = bool(session.fetch_all(_KNOWN_HASH)[0][0])
+    if not usual and any(one.hash is RowHash.HASH for one in readings):
+        raise UnavailableError(
+            "the digests were taken on a machine whose bytes stand the other way round",
+            hint='drill it on a machine of the source\'s architecture, or back up with digest = "counts"',
+        )
+    chosen = RowHash.HASH if usual else RowHash.MD5
+    return [one if one.hash else replace(one, hash=chosen) for one in readings]
 
 
 def coverage(counts: Sequence[TableCount]) -> Scope:
@@ -144,10 +177,12 @@ def _as_count(one: Reading, rows: int, checked: int, high: int | None, low: int 
     sums = f"{high or 0}:{low or 0}"
     digest, method = None, COUNTED
     if one.depth is Depth.ALL:
-        digest, method = f"md5/all:{sums}", DIGESTED
+        digest, method = f"{one.hash}/all:{sums}", DIGESTED.format(_WORDS[one.hash])
     elif one.depth is Depth.BUCKET:
-        digest = f"md5/{one.bucket}of{BUCKETS}:{sums}"
-        method = f"count(*) and the sum of md5 over the rows of key bucket {one.bucket} of {BUCKETS}, in the snapshot"
+        digest = f"{one.hash}/{one.bucket}of{BUCKETS}:{sums}"
+        method = (
+            f"count(*) and the sum of {_WORDS[one.hash]} over key bucket {one.bucket} of {BUCKETS}, in the snapshot"
+        )
     return TableCount(
         schema_=one.table.schema,
         name=one.table.name,
@@ -177,8 +212,12 @@ def _statement(batch: Sequence[Reading]) -> sql.Composed:
 
 # pg_catalog is named so that the audit can tell these statements from the application's in pg_stat_statements.
 _COUNT = "select {index}, pg_catalog.count(*), 0::bigint, null::numeric, null::numeric from only {table}"
-# `offset 0` keeps the planner from writing the md5 into both sums, which would compute it twice.
+# `offset 0` keeps the planner from writing the text into both sums, which would compute it twice.
 _ALL = (
+    "select {index}, pg_catalog.count(*), count(*), sum(hashtextextended(h, 0)), sum(hashtextextended(h, 1))"
+    ' from (select {row}::text collate "C" as h from only {table} as t offset 0) as rows'
+)
+_ALL_MD5 = (
     "select {index}, pg_catalog.count(*), count(*), sum(('x' || left(h, 16))::bit(64)::bigint),"
     " sum(('x' || right(h, 16))::bit(64)::bigint)"
     " from (select md5({row}::text) as h from only {table} as t offset 0) as rows"
@@ -186,16 +225,25 @@ _ALL = (
 # A filter is asked before what it filters is computed, so rows of other buckets cost little more than a count.
 _BUCKET = (
     "select {index}, pg_catalog.count(*), count(*) filter (where {wanted}),"
+    ' sum(hashtextextended({row}::text collate "C", 0)) filter (where {wanted}),'
+    ' sum(hashtextextended({row}::text collate "C", 1)) filter (where {wanted})'
+    " from only {table} as t"
+)
+_BUCKET_MD5 = (
+    "select {index}, pg_catalog.count(*), count(*) filter (where {wanted}),"
     " sum(('x' || left(md5({row}::text), 16))::bit(64)::bigint) filter (where {wanted}),"
     " sum(('x' || right(md5({row}::text), 16))::bit(64)::bigint) filter (where {wanted})"
     " from only {table} as t"
 )
-_TEMPLATES = {Depth.ALL: _ALL, Depth.BUCKET: _BUCKET, Depth.COUNT: _COUNT}
+_TEMPLATES = {
+    RowHash.HASH: {Depth.ALL: _ALL, Depth.BUCKET: _BUCKET, Depth.COUNT: _COUNT},
+    RowHash.MD5: {Depth.ALL: _ALL_MD5, Depth.BUCKET: _BUCKET_MD5, Depth.COUNT: _COUNT},
+}
 
 
 def _select(index: int, one: Reading) -> sql.Composed:
     # The session's search_path is pg_catalog alone, so that no function or operator of somebody else's is meant.
-    return sql.SQL(_TEMPLATES[one.depth]).format(
+    return sql.SQL(_TEMPLATES[one.hash or RowHash.HASH][one.depth]).format(
         index=sql.Literal(index),
         table=sql.Identifier(one.table.schema, one.table.name),
         row=_row(one.table),

@@ -69,7 +69,7 @@ def compare_digests(recorded: Sequence[TableCount], found: Sequence[TableCount])
         "The rows say what they said in the snapshot",
         findings,
         Scope(checked=len(digested), total=len(recorded)),
-        f"sum of md5 over {read} of {rows} rows on both sides, whatever their order",
+        f"sum of hashes of {read} of {rows} rows on both sides, whatever their order",
     )
     if recorded and not digested:
         why = "no table of the backup has a digest" if not any(one.digest for one in recorded) else "no table is alike"
@@ -148,7 +148,7 @@ def compare_materialized_views(recorded: Sequence[TableCount], found: Sequence[T
         "Materialized views, computed anew, hold what they held",
         findings,
         Scope(checked=len([one for one in recorded if _key(one) in there]), total=len(recorded)),
-        "count(*) and the sum of md5 over all rows, after a refresh on the copy",
+        "count(*) and the sum of hashes of their rows, after a refresh on the copy",
     )
 
 
