@@ -25,6 +25,7 @@ def test_an_idle_server_is_recovered_to_a_moment_and_to_its_last_archived_commit
     report = drill(base_backup=base_backup)
     assert (report.problem, EVERYTHING) == (None, answers(report))
     assert (Verdict.PASS, Verdict.PASS) == (report.verdict, report.restorability)
+    assert [f"{report.run_id}/archive.list"] == [one.path for one in report.artifacts]
     rpo = rpo_of(report)
     # Of the three canaries the last is sent when the archive has been listed: it is lost, and known to be.
     assert (ObjectiveStatus.MET, 1) == (rpo.status, rpo.inputs["transactions_lost"])

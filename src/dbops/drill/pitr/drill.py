@@ -21,11 +21,12 @@ from dbops.drill.pitr.measuring import RTO_SCENARIO, Outcome, measure
 from dbops.drill.pitr.place import place
 from dbops.drill.pitr.scene import Scene, choose_programs
 from dbops.drill.pitr.source import open_source
-from dbops.drill.pitr.wal import timeline_of_history
+from dbops.drill.pitr.wal import format_lsn, timeline_of_history
 from dbops.drill.rpo.copies import Kind
 from dbops.drill.rpo.dumps import of_dumps
 from dbops.drill.rpo.wal import NAME
 from dbops.errors import DamageError, DbopsError, UsageError
+from dbops.files import write_new
 from dbops.model import CheckStatus, Scope, Verdict
 
 if TYPE_CHECKING:
@@ -148,8 +149,18 @@ def _freeze(scene: Scene, listing: Listing, base: BaseBackup) -> Log:
             scene.where.check_room(sum(listing.entries[name].bytes for name in wanted), "the archived log")
         frozen = freeze(listing, wanted, scene.where.frozen("frozen"), scene.where.user)
         step.output = f"{len(frozen.entries)} files from {first} on"
+    _keep_list(scene, frozen, base)
     reader = Reader(scene.programs.tools, scene.where.output, scene.deadline)
     return Log(listing, frozen, segments, base.start, int(source.info.system_identifier or 0), reader)
+
+
+def _keep_list(scene: Scene, frozen: Listing, base: BaseBackup) -> None:
+    """Keep with the report what the recoveries started from: the base backup's range, and every file of the archive."""
+    lines = [
+        f"# base backup {format_lsn(base.start)} to {format_lsn(base.end)}, timeline {base.timeline}",
+        *(f"{one.name}\t{one.bytes}" for _, one in sorted(frozen.entries.items())),
+    ]
+    write_new(scene.run.directory / "archive.list", "".join(f"{line}\n" for line in lines).encode())
 
 
 def _is_needed(name: str, segments: Segments, first: str) -> bool:
