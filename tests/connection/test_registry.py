@@ -53,6 +53,21 @@ def test_an_orphan_is_removed_with_its_entry(place: Path, tmp_path: Path) -> Non
     assert (lease.directory.exists(), place.exists()) == (False, False)
 
 
+def test_what_would_be_swept_is_shown_and_nothing_is_touched(place: Path, tmp_path: Path) -> None:
+    living, lease = registry.lease(tmp_path), registry.lease(tmp_path)
+    (lease.directory / "data").mkdir()
+    (lease.directory / "data" / "file").write_bytes(bytes(100_000))
+    orphan(lease)
+    (left,) = registry.leftovers()
+    assert (lease.directory, ()) == (left.directory, left.processes)
+    assert left.bytes >= 100_000
+    assert str(lease.directory) in left.words()
+    assert lease.directory.exists()
+    assert registry.sweep() == [lease.directory]
+    assert [] == registry.leftovers()
+    living.end()
+
+
 def test_an_entry_whose_directory_was_never_made_is_removed(place: Path, tmp_path: Path) -> None:
     lease = registry.lease(tmp_path)
     lease.directory.rmdir()

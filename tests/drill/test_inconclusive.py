@@ -214,9 +214,14 @@ def test_what_no_server_here_has_names_every_one_that_was_tried(server: ScratchS
 
 def test_the_sources_own_major_is_taken_first_and_else_the_next_newer(server: ScratchServer) -> None:
     major = server.binaries.major
-    assert major == choose_programs(major, major, DrillOptions()).server.major
+    own = choose_programs(major, major, DrillOptions())
+    assert major == own.server.major
+    assert "the source's own major version" in next(own.as_notes(major))
+    named = choose_programs(major, major, DrillOptions(target_bindir=server.binaries.directory))
+    assert "which was named" in next(named.as_notes(major))
     chosen = choose_programs(14, 14, DrillOptions())
     assert chosen.server.major >= 15
+    assert "none of 14 is here" in next(chosen.as_notes(14))
     assert any("names are compared" in note for note in chosen.as_notes(14))
     with pytest.raises(UnavailableError, match="PostgreSQL 99"):
         choose_programs(99, 99, DrillOptions())

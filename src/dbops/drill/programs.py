@@ -49,11 +49,18 @@ class Programs:
     def as_notes(self, source_major: int) -> Iterator[str]:
         """Yield why these were chosen."""
         version = format_version(self.server.version)
-        yield f"restored into PostgreSQL {version}: {self.server.origin}"
+        yield f"restored into PostgreSQL {version}, {self._why(source_major)} ({self.server.origin})"
         for reason in self.passed_over:
             yield f"passed over as a target: {reason}"
         if self.server.major != source_major:
             yield f"the source is PostgreSQL {source_major}: names are compared, definitions and rights are not"
+
+    def _why(self, source_major: int) -> str:
+        if self.server.origin.startswith("named"):
+            return "which was named"
+        if self.server.major == source_major:
+            return "the source's own major version"
+        return f"the nearest newer one that can take it: none of {source_major} is here, or fit"
 
 
 def choose_programs(
