@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -194,3 +195,16 @@ def test_the_time_limit_of_the_suite_ends_it_before_the_next_step(logs: Path) ->
         run_suite(steps, run)
     assert [it.command for it in caught.value.report.reports] == ["drill"]
     assert caught.value.report.exit_code == 3
+
+
+def test_a_log_directory_deleted_during_a_suite_ends_it_with_5_and_the_reports_in_hand(logs: Path) -> None:
+    def deleting(_run: Run) -> None:
+        shutil.rmtree(logs)
+
+    with pytest.raises(EvidenceNotKeptError) as caught:
+        suite(logs, drill, deleting, audit)
+    report = caught.value.report
+    assert (5, None) == (report.exit_code, report.seal)
+    assert [0, 5, 0] == [part.exit_code for part in report.reports]
+    answers = {it.name: it.answer for it in examine(logs, Question()).answers}
+    assert ("yes", "yes") == (answers["COMPLETE"], answers["ARTIFACTS MATCH"])

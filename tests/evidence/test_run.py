@@ -231,6 +231,25 @@ def test_a_log_directory_deleted_during_the_run_ends_it_with_5_and_the_report_in
     assert logs.exists() is False
 
 
+def test_a_log_that_was_exchanged_during_the_run_gets_no_end_of_a_run_it_does_not_know(logs: Path) -> None:
+    with pytest.raises(EvidenceNotKeptError) as caught, Run.start("audit", logs, "index-audit") as run:  # noqa: PT012
+        run.add_checks(Check(check="x", status=CheckStatus.FAIL))
+        logs.rename(logs.with_name("moved"))
+        with Run.start("audit", logs, "index-audit"):
+            pass
+    assert "is another log than the one this run is on record in" in caught.value.message
+    assert (5, ["x"], None) == (
+        caught.value.report.exit_code,
+        [check.check for check in caught.value.report.checks],
+        caught.value.report.seal,
+    )
+    for log in (logs, logs.with_name("moved")):
+        with Run.start("audit", log, "index-audit"):
+            pass
+        answers = {it.name: it.answer for it in examine(log, Question()).answers}
+        assert ("yes", "yes") == (answers["COMPLETE"], answers["ARTIFACTS MATCH"])
+
+
 def test_a_disk_that_fills_up_during_the_run_keeps_its_findings_in_the_answer(
     logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

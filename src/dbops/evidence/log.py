@@ -149,6 +149,11 @@ class OpenLog:
         self._signers = signers
         self._now = now
 
+    @property
+    def identity(self) -> str | None:
+        """The id of the log, None while it is empty."""
+        return self._head.log if self._head else None
+
     def prepare(
         self, record: Callable[..., AnyRecord], subjects: Sequence[Subject] = (), *, new_key: Signer | None = None
     ) -> Entry:

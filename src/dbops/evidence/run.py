@@ -91,6 +91,7 @@ class Run:
         self.run_id = f"{self.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._log = EvidenceLog(log_dir, terms.signer, terms.clock.now)
         self._marker: Marker | None = None
+        self._log_id: str | None = None
         self._collected = _Collected()
         self._report: Report | None = None
         self.target: TargetInfo | None = None
@@ -254,6 +255,7 @@ class Run:
         except BaseException:
             marker.release()  # whether the record got there is for the next run to find out
             raise
+        self._log_id = log.identity
         return marker
 
     def _identity(self) -> dict[str, Any]:
@@ -313,6 +315,11 @@ class Run:
                 f"{self._log.path} has gone while the run was going on", hint="keep the log directory where it is"
             )
         with keeping(self.report_path), self._log.exclusive() as log:
+            if log.identity != self._log_id:  # an end without a start would break the other log
+                raise EvidenceNotKeptError(
+                    f"{self._log.path} is another log than the one this run is on record in",
+                    hint="keep the log directory where it is while a run is going on",
+                )
             entry = log.prepare(self._outcome(body, error), subjects_of(body, self._identity()["report"]))
             kept = {**body, "seal": entry.seal.to_json()}
             text = readable(kept)
