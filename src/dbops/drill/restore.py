@@ -19,8 +19,6 @@ from dbops.backup.verify import compare_with_evidence
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
-from dbops.drill.fixes.prove import prove_fixes
-from dbops.drill.isolation.prove import prove_isolation
 from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.needs import needs_of
 from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
@@ -134,11 +132,16 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
         settle(rehearsal, rehearsed.copy)
         first_answer(rehearsal, rehearsed, manifest)
         climb(rehearsal, rehearsed, plan, Recorded(manifest, inventory_of(stored)))
+        # What not every drill does is loaded when it does: both know the whole of the audit's catalog.
         if isolation := rehearsal.options.isolation:
+            from dbops.drill.isolation.prove import prove_isolation
+
             # Last, since it gives the copy a token and a role for as long as it takes.
             prove_isolation(rehearsed.copy, plan.source.database, rehearsal.run, isolation, rehearsal.deadline)
         _judge(rehearsal, rehearsed)
         if fixes := rehearsal.options.fixes:
+            from dbops.drill.fixes.prove import prove_fixes
+
             # After the verdict: what they do to the copy says nothing about the backup.
             prove_fixes(rehearsal, rehearsed.copy, fixes)
 
