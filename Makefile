@@ -9,7 +9,7 @@ MAJORS ?= 13 14 15 16 17 18
 .PHONY: demo test lint docs bench bench-audit bench-backup bench-drill lock clean
 
 demo: $(READY)  ## the whole suite on a throw-away PostgreSQL with a demo ERP
-	$(BIN)/dbops demo
+	$(BIN)/dbops demo --log-dir logs
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
