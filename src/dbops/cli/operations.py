@@ -106,7 +106,7 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
 
 def identify(
     target: Target, run: Run, settings: Settings | None = None
-) -> tuple[TargetInfo, tuple[SurvivingCopy, ...]]:
+) -> tuple[TargetInfo, tuple[SurvivingCopy, ...] | None]:
     """Return which database of which cluster this is (backups are found by that, not by address), and its copies."""
     from dbops.connection.session import read_only
     from dbops.drill.rpo.live import copies_of

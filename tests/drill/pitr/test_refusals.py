@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -142,3 +146,28 @@ def test_the_command_line_drills_to_a_moment(
         main([*common, archive, base, "--canary"]),
     ]
     assert "RPO met" in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_up_while_the_base_backup_is_copied_is_said_and_leaves_nothing(
+    drill: Callable[..., Report], base_backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[Path] = []
+
+    def full(source: Path, target: Path, **_: object) -> None:
+        copied.append(target)
+        raise shutil.Error([(str(source), str(target), os.strerror(errno.ENOSPC))])
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    assert "could not be copied" in problem(drill(base_backup=base_backup))
+    assert [False] == [path.exists() for path in copied]
+
+
+def test_an_archive_on_another_file_system_needs_room_for_its_copy(
+    archiving: Archiving, drill: Callable[..., Report], base_backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbops.drill.pitr import drill as module
+
+    there = list_archive(archiving.archive)
+    huge = {name: replace(one, bytes=1 << 60) for name, one in there.entries.items()}
+    monkeypatch.setattr(module, "list_archive", lambda _: replace(there, entries=huge, device=-1))
+    assert "the archived log needs about" in problem(drill(canary=False, base_backup=base_backup))

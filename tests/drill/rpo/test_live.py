@@ -30,7 +30,9 @@ LIMIT = dt.timedelta(minutes=15)
 
 def copies(served: Served, archive: Path | None = None) -> dict[Kind, SurvivingCopy]:
     with read_only(served.server.target()) as session:
-        return {one.kind: one for one in copies_of(session, Repositories(os.environ, wal_archive=archive))}
+        found = copies_of(session, Repositories(os.environ, wal_archive=archive))
+    assert found is not None
+    return {one.kind: one for one in found}
 
 
 @pytest.fixture

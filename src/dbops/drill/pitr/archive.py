@@ -44,10 +44,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The archive at one moment, by file name."""
+    """The archive at one moment, by file name; `device` is the file system it is on, where that is known."""
 
     directory: Path
     entries: Mapping[str, Entry]
+    device: int | None = None
 
     def whole(self, segments: Segments, number: int) -> bool:
         """Tell whether a segment is there with the size it must have."""
@@ -80,13 +81,14 @@ def list_archive(directory: Path) -> Listing:
     try:
         with os.scandir(directory) as found:
             entries = [_entry(one.name, one.stat(follow_symlinks=True)) for one in found if one.is_file()]
+        device = directory.stat().st_dev
     except OSError as error:
         raise UnavailableError(
             f"the WAL archive {directory} cannot be listed: {error.strerror}",
             hint="name the directory that archive_command writes to, as this machine sees it, with --wal-archive DIR,"
             " and run dbops as a user who may list and read it",
         ) from error
-    listing = Listing(directory, {one.name: one for one in entries})
+    listing = Listing(directory, {one.name: one for one in entries}, device)
     if any(_PACKED.fullmatch(name) for name in listing.entries) and not any(map(is_segment, listing.entries)):
         raise UnavailableError(
             f"the WAL archive {directory} holds compressed segments only, which this drill does not read",

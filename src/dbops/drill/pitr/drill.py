@@ -145,7 +145,7 @@ def _freeze(scene: Scene, listing: Listing, base: BaseBackup) -> Log:
     first = segments.name(segments.holding(base.start))
     with scene.run.step("freeze the archive") as step:
         wanted = [name for name in sorted(listing.entries) if _is_needed(name, segments, first)]
-        if listing.directory.stat().st_dev != scene.where.directory.stat().st_dev:  # then it is copied, not linked
+        if listing.device != scene.where.directory.stat().st_dev:  # then it is copied, not linked
             scene.where.check_room(sum(listing.entries[name].bytes for name in wanted), "the archived log")
         frozen = freeze(listing, wanted, scene.where.frozen("frozen"), scene.where.user)
         step.output = f"{len(frozen.entries)} files from {first} on"

@@ -148,7 +148,13 @@ class RecoveredServer(ScratchServer):
         logs = self._own(self.directory / "log")
         self._settings["log_directory"] = str(logs)
         self.log_path = logs / self.log_path.name
-        shutil.copytree(self._base.directory, self.data_directory, symlinks=True, dirs_exist_ok=True)
+        try:
+            shutil.copytree(self._base.directory, self.data_directory, symlinks=True, dirs_exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"the base backup could not be copied to {self.data_directory}: {_first_reason(error)}",
+                hint="name a larger place with TMPDIR, or run dbops as a user who may read the base backup",
+            ) from error
         self.data_directory.chmod(0o700)
         make_safe(self.data_directory)
         for name, setting, text in (
@@ -291,6 +297,14 @@ def make_safe(data: Path) -> None:
     for name in _REMOVED:
         (data / name).unlink(missing_ok=True)
     (data / "recovery.signal").touch(mode=0o600)
+
+
+def _first_reason(error: OSError) -> str:
+    """Return why a tree could not be copied; a copy of many files collects its errors."""
+    first = error.args[0] if error.args else error
+    if isinstance(first, list) and first:
+        return str(first[0][-1])
+    return error.strerror or str(error)
 
 
 def _give_tree(directory: Path, uid: int, gid: int) -> None:

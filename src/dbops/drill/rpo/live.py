@@ -36,10 +36,13 @@ class Repositories:
     wal_archive: Path | None = None
 
 
-def copies_of(session: Session, named: Repositories | None = None) -> tuple[SurvivingCopy, ...]:
-    """Return the copies that the server speaks of, and the repositories that are named; dumps are elsewhere."""
+def copies_of(session: Session, named: Repositories | None = None) -> tuple[SurvivingCopy, ...] | None:
+    """Return the copies that the server speaks of, and the repositories that are named; dumps are elsewhere.
+
+    None on a standby: what survives its primary, it does not know.
+    """
     if session.facts.in_recovery:
-        return ()
+        return None
     found = list(_repositories(session, named)) if named else []
     return (*(found or _unseen_archive(session)), *of_replicas(session))
 
