@@ -11,7 +11,8 @@ select s.oid as "table"
              , pg_catalog.array_agg(distinct i.item::pg_catalog.text) as items
           from pg_catalog.pg_attribute as b
          cross join pg_catalog.unnest(b.attacl) as i(item)
-         where b.attnum > 0
+         where b.attacl is not null
+           and b.attnum > 0
            and not b.attisdropped
          group by b.attrelid
        ) as a on a.attrelid = s.oid
