@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.drill.isolation import statements
-from dbops.drill.isolation.tables import TableProbe, written
+from dbops.drill.isolation.tables import TableProbe
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_write, of_own_write
+from dbops.drill.isolation.writes import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

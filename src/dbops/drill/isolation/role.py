@@ -16,6 +16,7 @@ from dbops.drill.isolation.surfaces import SurfaceProbe
 from dbops.drill.isolation.tables import TableProbe
 from dbops.drill.isolation.targets import read_definers, read_grants, read_tables, read_views
 from dbops.drill.isolation.verdicts import Case, Observation, Outcome, Verdict
+from dbops.drill.isolation.writes import WriteProbe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +121,7 @@ class RoleProbe:
         known = {column.name: column for one in beneath for column in one.columns}
         # The catalog tells of a view's columns only what they are made of, not what may be written to them.
         table = replace(table, columns=tuple(known.get(one.name, one) for one in table.columns))
-        for one in TableProbe(self.stage, table, granted, self.actor, population, beneath).writes():
+        for one in WriteProbe(self.stage, table, granted, self.actor, population, beneath).writes():
             # A view whose owner may not write is refused whatever is written, and a constraint speaks before a WITH
             # CHECK OPTION does: neither tells anything.
             early = view.checked and one.outcome is Outcome.LEAK and one.sqlstate is not None
