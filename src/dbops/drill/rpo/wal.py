@@ -112,6 +112,7 @@ def of_archive(one: Archived) -> SurvivingCopy:
             "time_to_archive_ms": None if one.took is None else ms(one.took),
             "commits_archived": one.waits.commits,
             "last_archived_commit": None if one.waits.last is None else one.waits.last.isoformat(),
+            "measured_at": one.now.isoformat(),
             "transactions_lost": one.lost,
             "base_backups": one.base_backups,
             "finished_not_archived": one.unarchived,
