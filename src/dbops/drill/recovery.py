@@ -17,6 +17,7 @@ from dbops.model import Objective, RecoveryHistory, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from dbops.drill.copy import Copy
     from dbops.evidence.run import Run
@@ -26,16 +27,20 @@ if TYPE_CHECKING:
 _MOST = 180
 _ALLOWANCE = "allowance: "
 _FEWEST_FOR_A_TREND = 3
-_RESTORE = "restore/"
+_BRINGS_BACK = ("restore/", "recover ")
 
 
 def in_context(objective: Objective, run: Run, copy: Copy) -> Objective:
-    """Return a measured recovery time with machine, rate and history."""
-    restored = sum(value for name, value in _phases(objective) if name.startswith(_RESTORE))
-    size = copy.bytes
+    """Return the recovery time of a copy with machine, rate and history."""
+    return surrounded(objective, run, copy.server.data_directory, copy.bytes)
+
+
+def surrounded(objective: Objective, run: Run, directory: Path, size: int | None) -> Objective:
+    """Return a recovery time with the machine that `directory` is on, the rate of `size` bytes, and history."""
+    restored = sum(value for name, value in _phases(objective) if name.startswith(_BRINGS_BACK))
     return objective.model_copy(
         update={
-            "machine": read_machine(copy.server.data_directory),
+            "machine": read_machine(directory),
             "bytes": size,
             "bytes_per_second": size * 1000 // restored if size and restored else None,
             "history": history_of([*_earlier(run, objective.scenario), _technical(objective)]),

@@ -35,4 +35,5 @@ def test_an_idle_server_is_recovered_to_a_moment_and_to_its_last_archived_commit
     assert (ObjectiveStatus.MET, sum(v for v in rto.inputs.values() if isinstance(v, int))) == (
         rto.status, rto.value_ms,
     )  # fmt: skip
+    assert (1, True) == (rto.history.drills if rto.history else 0, bool(rto.bytes_per_second))
     assert archiving.sql("select count(*) from kept") == [(2000,)]

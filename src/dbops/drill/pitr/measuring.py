@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dbops.connection.session import read_only
 from dbops.drill.objectives import rto_measured, rto_not_measured
 from dbops.drill.pitr.waiting import Ending
+from dbops.drill.recovery import surrounded
 from dbops.drill.rpo.directory import base_backups
 from dbops.drill.rpo.matrix import matrix
 from dbops.drill.rpo.replicas import of_replicas
@@ -66,11 +67,11 @@ def measure(scene: Scene, outcome: Outcome, others: Sequence[SurvivingCopy]) -> 
         with read_only(scene.target, deadline=scene.deadline.left()) as session:
             replicas = of_replicas(session)
     run.add_objective(*matrix([archive, *replicas, *others], options.rpo, options.offsite))
-    run.add_objective(
-        rto_measured(scene.watch.phases, options.allowances, options.rto, RTO_SCENARIO)
-        if recovered
-        else rto_not_measured(options.rto, "what is archived was not recovered", RTO_SCENARIO)
-    )
+    if recovered:
+        rto = rto_measured(scene.watch.phases, options.allowances, options.rto, RTO_SCENARIO)
+        run.add_objective(surrounded(rto, run, scene.where.directory, source.facts.cluster_bytes))
+    else:
+        run.add_objective(rto_not_measured(options.rto, "what is archived was not recovered", RTO_SCENARIO))
 
 
 def _waits(outcome: Outcome) -> Waits:

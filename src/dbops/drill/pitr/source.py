@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.model import TargetInfo
 
+_OLDEST = 15
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
@@ -175,7 +177,7 @@ def open_source(target: Target, deadline: float | None, *, takes_base: bool) -> 
         info = session.info()
         with session.connection.cursor(row_factory=class_row(SourceFacts)) as cursor:
             facts = cursor.execute(_text("source").encode()).fetchall()[0]
-        _refuse(facts, info)
+        _refuse(facts, info, session.server_version)
         if takes_base:
             _refuse_base(facts, info)
         # From here on every statement has a transaction of its own.
@@ -198,7 +200,13 @@ def _where_to_switch(target: Target, facts: SourceFacts) -> Target | None:
     return None
 
 
-def _refuse(facts: SourceFacts, info: TargetInfo) -> None:
+def _refuse(facts: SourceFacts, info: TargetInfo, version: int) -> None:
+    if version // 10000 < _OLDEST:
+        raise UnavailableError(
+            f"a recovery of PostgreSQL {version // 10000} is not drilled: why it ends is read from a log in JSON, which"
+            f" servers write since {_OLDEST}",
+            hint="drill its dumps instead: dbops drill --depth restore",
+        )
     if facts.in_recovery:
         raise UnavailableError(
             "the server is a standby: it commits nothing of its own, so no recovery can be proven on it",
