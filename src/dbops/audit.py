@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dbops.checks.catalog import ExpectedPlan, ServerForm
 from dbops.checks.catalog.read import read_catalog, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
-from dbops.checks.changes import changes_since, findings_of, previous_audit
+from dbops.checks.changes import answered_rules, changes_since, findings_of, previous_audit
 from dbops.checks.exact import ask_server, open_questions
 from dbops.checks.expected_plans import with_expected_plans
 from dbops.checks.fix_script import NEEDED, fix_script, write_fixes
@@ -184,6 +184,11 @@ def _tell_changes(run: Run, target: TargetInfo, checks: Sequence[Check], *, part
     if previous is None:
         return
     run.changes = changes_since(previous, checks, partly=partly)
+    asked = answered_rules(previous)
+    if unasked := sum(finding.rule not in asked for finding in findings_of(checks)):
+        run.note(
+            f"neither new nor old are {unasked} of the findings: the run {previous.run_id} did not answer their rules"
+        )
     if run.changes.resolved:
         run.note(f"resolved since {previous.run_id}: {_named(previous, run.changes.resolved)}")
 

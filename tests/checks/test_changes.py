@@ -72,6 +72,20 @@ def test_a_rule_that_gave_no_whole_answer_has_resolved_nothing(now: list[Check])
     assert ((), (), 0) == (changes.new, changes.resolved, changes.unchanged)
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        [Check(check="b", status=CheckStatus.SKIP, reason="no privilege")],
+        [Check(check="b", status=CheckStatus.ERROR, reason="timeout")],
+        [],
+    ],
+    ids=["skipped", "errored", "not run"],
+)
+def test_a_rule_that_gave_no_answer_then_has_found_nothing_new_now(then: list[Check]) -> None:
+    changes = changes_since(report(check("a", "1"), *then), [check("a", "1", "2"), check("b", "3")], partly=False)
+    assert ("2",) == changes.new
+
+
 def test_nothing_is_resolved_where_relations_were_left_out() -> None:
     assert () == changes_since(report(check("a", "1")), [check("a")], partly=True).resolved
 

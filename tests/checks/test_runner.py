@@ -159,6 +159,11 @@ def test_select_and_ignore_choose_rules_and_their_reads(policy_of: Callable[...,
     assert [rule.slug for rule in everything] == list(rules())
 
 
+def test_a_run_of_no_rule_is_a_usage_error_and_no_pass(policy_of: Callable[..., Policy]) -> None:
+    with pytest.raises(UsageError, match="no rule is left to run"):
+        selected_rules(policy_of('audit = {select = ["duplicate-index"], ignore = ["duplicate-index"]}'))
+
+
 @pytest.mark.parametrize("where", ["select", "ignore"])
 def test_an_unknown_rule_is_a_usage_error_that_names_the_nearest(where: str, policy_of: Callable[..., Policy]) -> None:
     with pytest.raises(UsageError) as caught:

@@ -54,6 +54,17 @@ def test_an_audit_that_could_not_be_carried_out_is_not_compared_with(
     assert (first["runId"], 1) == (third["changes"]["since"], third["changes"]["unchanged"])
 
 
+def test_what_the_last_audit_did_not_look_for_is_not_called_new(
+    dbops: Dbops, database: Target, url_of: UrlOf, run_sql: RunSql
+) -> None:
+    run_sql(database, "create table keyless (a int)")
+    first = dbops("audit", "--select=duplicate-index", "--json", "--database-url", url_of(database)).report
+    second = dbops("audit", *ONE, "--json", "--database-url", url_of(database)).report
+    assert [] == second["changes"]["new"]
+    left = f"neither new nor old are 1 of the findings: the run {first['runId']} did not answer their rules"
+    assert left in second["notes"]
+
+
 def test_a_baseline_makes_only_what_is_new_fail(
     dbops: Dbops, database: Target, url_of: UrlOf, run_sql: RunSql, bare_environment: Path
 ) -> None:

@@ -1,10 +1,10 @@
 """Run the rules over a snapshot: drafts become findings, failures become answers, waivers are applied.
 
-The rules, in order: an unknown slug is a usage error; a rule whose read failed is a skip or an error, never a pass; an
-exception inside a rule makes that one an error, and the others run; every finding is fingerprinted, and marked where a
-waiver accepts it or a baseline had it; rules about results (`review`) come last. Findings are sorted and hold no OID,
-so that two databases of one structure give one report. What it does not do: judge the run (that is evidence's), or
-print.
+The rules, in order: an unknown slug is a usage error, as is a run of no rule; a rule whose read failed is a skip or an
+error, never a pass; an exception inside a rule makes that one an error, and the others run; every finding is
+fingerprinted, and marked where a waiver accepts it or a baseline had it; rules about results (`review`) come last.
+Findings are sorted and hold no OID, so that two databases of one structure give one report. What it does not do: judge
+the run (that is evidence's), or print.
 """
 
 from __future__ import annotations
@@ -32,13 +32,17 @@ if TYPE_CHECKING:
 
 
 def selected_rules(policy: Policy) -> tuple[LoadedRule, ...]:
-    """Return the rules a policy runs, in the order of slugs; UsageError for a slug that is none."""
+    """Return the rules a policy runs, in the order of slugs; UsageError for a slug that is none, or none to run."""
     known = rules()
     for slug in (*policy.select, *policy.ignore):
         if slug not in known:
             raise UsageError(f"there is no rule {slug!r}", hint=nearest_rule(slug))
-    chosen = policy.select or known
-    return tuple(rule for slug, rule in known.items() if slug in chosen and slug not in policy.ignore)
+    selected = policy.select or known
+    chosen = tuple(rule for slug, rule in known.items() if slug in selected and slug not in policy.ignore)
+    if not chosen:
+        message = "no rule is left to run: every one that is selected is ignored as well"
+        raise UsageError(message, hint="leave it out of --ignore and of [audit] ignore, or select another")
+    return chosen
 
 
 def needed_reads(chosen: Iterable[LoadedRule]) -> frozenset[type[tuple[object, ...]]]:

@@ -11,7 +11,7 @@ create table visit (at date);
 
 -- case: no such rule
 -- finds: no-primary-keys *
--- says: there is no such rule
+-- says: there is no such rule; did you mean no-primary-key?
 -- today: 2026-07-01
 -- policy: [[audit.waive]]
 -- policy: rule = "no-primary-keys"

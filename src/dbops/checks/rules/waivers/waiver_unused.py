@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dbops.checks.pages import nearest_rule
 from dbops.checks.rule import Draft, Rule, rules
 from dbops.model import CheckStatus
 from dbops.severity import Severity
@@ -45,7 +46,7 @@ def review(checks: Sequence[Check], policy: Policy) -> Iterator[Draft]:
     for declared in policy.waivers:
         entry = declared.value
         if entry.rule not in rules() and entry.rule not in _ELSEWHERE:
-            detail = "there is no such rule"
+            detail = f"there is no such rule; {nearest_rule(entry.rule)}"
         elif entry.expired(policy.today) or entry.rule not in answered or _is_used(entry, answered[entry.rule]):
             continue
         else:
