@@ -227,6 +227,20 @@ def test_a_reader_that_went_away_ends_it_quietly() -> None:
     assert "Exception ignored" not in done.stderr
 
 
+def test_a_reader_of_a_page_that_went_away_is_no_verdict(bare_environment: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run_child(
+        "import sys; from dbops.__main__ import main; sys.exit(main(['doctor']))",
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=bare_environment,
+    )
+    os.close(writing)
+    assert 141 == done.returncode
+    assert "" == done.stderr
+
+
 def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: Path) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = run_child(

@@ -92,6 +92,13 @@ def test_sql_stands_in_blocks_of_its_own(mixed: Report) -> None:
     ] == [token.content for token in fences]
 
 
+def test_checks_not_made_for_one_reason_share_a_row(make_report: MakeReport) -> None:
+    made = [("a", "nothing declared"), ("b", "no statistics"), ("c", "nothing declared")]
+    checks = (Check(check=slug, status=CheckStatus.SKIP, reason=why) for slug, why in made)
+    text = markdown_text(make_report(*checks))
+    assert [["a, c", "nothing declared"], ["b", "no statistics"]] == rows(text)[-2:]
+
+
 def test_what_was_not_tested_is_said_once(mixed: Report) -> None:
     assert 1 == markdown_text(mixed).count("large objects")
 
@@ -144,7 +151,8 @@ def test_a_fence_is_longer_than_any_run_of_backticks_in_it() -> None:
     ("text", "shown"),
     [
         ("no index for public.orders (org_id, at)", "no index for public.orders (`org_id`, at)"),
-        ("run `dbops init`", "run `` `dbops `` `` init` ``"),
+        ("run `dbops init`, or wait (`dbops doctor`).", "run `dbops init`, or wait (`dbops doctor`)."),
+        ("`dbops a `b` *c*`", "`` `dbops `` a `` `b` `` `` *c*` ``"),
         ("1. not a list", "`1.` not a list"),
         ("- not a list", "`-` not a list"),
         ("a - b = c", "a - b = c"),

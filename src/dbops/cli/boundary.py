@@ -61,10 +61,8 @@ def answer(invocation: Invocation, app: typer.Typer) -> int:
             args=list(invocation.words), prog_name="dbops", standalone_mode=False, obj=invocation
         )
         return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else _uninterrupted(int(outcome or 0))
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Rich and Typer make the second of the first, with a code that means failure
         return _hang_up()
-    except SystemExit as leaving:  # Typer met a broken pipe
-        return int(leaving.code or 0)
     except BaseException as error:  # noqa: BLE001  (the one boundary: everything becomes an exit code here)
         return _deliver_failure(invocation, error)
 
@@ -206,7 +204,7 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
         return KeyboardInterrupt()
     if not isinstance(error, typer.TyperException):
         return error
-    message = error.format_message().split(" (Possible options")[0]
+    message = error.format_message().split(" (Possible options")[0].replace("Value error, ", "")
     if invocation.command == "dbops":
         return UsageError(message, hint="options follow the command; dbops --help lists the commands")
     nearest = " or ".join(sorted(getattr(error, "possibilities", None) or ()))

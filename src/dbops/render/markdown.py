@@ -2,12 +2,13 @@
 
 Object names are hostile: SQL stands in fences longer than any run of backticks in it, names in code spans, and in prose
 every word that could mean something to Markdown, HTML or a forge (a mention, an issue number, a link) becomes a code
-span. Nothing is left out unless `most` says so; then what is left out is counted.
+span; a command between backticks is one. Nothing is left out unless `most` says so; then what is left out is counted.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ _BACKTICKS = re.compile(r"`+")
 _HARMLESS = re.compile(r"[A-Za-z0-9\u00c0-\u024f.,;:()'\"%/+=?!-]*\Z")
 _FORGE = re.compile(r"://|www\.|:[a-z0-9+-]+:|\bGH-\d|[0-9a-f]{7}", re.IGNORECASE)
 _WRAPPED = re.compile(r"(?P<before>[(\"']*)(?P<word>.*?)(?P<after>[)\"'.,;:?!]*)\Z", re.DOTALL)
+# A word, or a command that our own sentences quote; of any other backticks each is shown.
+_TOKEN = re.compile(r"(?<!\S)(\(?)`((?:dbops|psql|getent) [^`\n]*[^`\s])`([).,;:]*)(?!\S)|\S+")
 # What would start a list, a heading or a rule at the beginning of a paragraph.
 _OPENING = re.compile(r"(?:[-+=]+|\d+[.)])\Z")
 
@@ -46,8 +49,15 @@ def span(text: str) -> str:
 
 def prose(text: str) -> str:
     """Return a sentence in which no word means anything to Markdown: those that could are code spans."""
-    words = clean(text, keep="\n").split()
-    return " ".join(_opening(word) if position == 0 else _word(word) for position, word in enumerate(words))
+    tokens = _TOKEN.finditer(clean(text, keep="\n"))
+    return " ".join(_token(token, first=position == 0) for position, token in enumerate(tokens))
+
+
+def _token(token: re.Match[str], *, first: bool) -> str:
+    before, code, after = token.groups()
+    if code:
+        return f"{before}{span(code)}{after}"
+    return _opening(token[0]) if first else _word(token[0])
 
 
 def block(statement: str) -> str:
@@ -198,11 +208,16 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 def _undecided(report: Report, level: str) -> Iterator[str]:
     for status, title in ((CheckStatus.ERROR, "Could not be checked"), (CheckStatus.SKIP, "Not checked")):
-        rows = [(span(check.check), prose(why_undecided(check))) for check in report.checks if check.status is status]
-        if rows:
+        alike: defaultdict[str, list[str]] = defaultdict(list)
+        for check in report.checks:
+            if check.status is status:
+                alike[why_undecided(check)].append(span(check.check))
+        if alike:
             yield f"{level}# {title}"
             yield ""
-            yield from table(("Check", "Why, and what to do"), rows)
+            yield from table(
+                ("Check", "Why, and what to do"), ((", ".join(all_), prose(why)) for why, all_ in alike.items())
+            )
     failed = [c for c in report.checks if c.status is CheckStatus.FAIL and not c.findings]
     if failed:
         yield f"{level}# Failed"
