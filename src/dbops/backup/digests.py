@@ -47,7 +47,7 @@ _FULL_UP_TO = 10 << 30
 # Where only a bucket of keys is read, a table without a key is still read whole up to this size.
 _WHOLE_WITHOUT_KEY = 64 << 20
 # What every server answers whose bytes stand in the usual order.
-_KNOWN_HASH = "select hashtextextended('dbops' collate \"C\", 0) = 6075617574142547004"
+_KNOWN_HASH = "select pg_catalog.hashtextextended('dbops' collate \"C\", 0) = 6075617574142547004"
 _PAGE = 8192
 # One statement reads several small tables: the round trips of 5,000 tables would take longer than their rows.
 _TABLES_AT_ONCE = 64
