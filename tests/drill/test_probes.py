@@ -104,3 +104,8 @@ def test_no_answer_and_no_declared_value_is_in_the_evidence(stored: StoredBackup
     assert kept
     for word in (CANARY, "canary-of-yesterday"):
         assert [] == [path.name for path in kept if word.encode() in path.read_bytes()]
+
+
+def test_a_drill_that_does_not_ask_them_says_so(database: Target, rebuild: Callable[..., Report]) -> None:
+    report = rebuild(database, DrillOptions(probes=HOLD))
+    assert "the 6 declared probes: a schema drill restores no data" in report.not_tested

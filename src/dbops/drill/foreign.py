@@ -21,6 +21,7 @@ from dbops.connection.workspace import workspace
 from dbops.drill.amcheck import Amcheck
 from dbops.drill.cast import Cast
 from dbops.drill.control import control
+from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.needs import database_of, extensions_of, needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
@@ -61,6 +62,7 @@ def drill_artifact(
     """
     run.restorability = Verdict.INCONCLUSIVE
     run.add_objective(rpo_not_measured(options.rpo, _RPO_REASON))
+    tell_what_is_not_asked(run, options, "an archive from elsewhere need not be of the database that they are about")
     deadline = Deadline.after(options.deadline)
     try:
         with workspace(run.note) as directory:

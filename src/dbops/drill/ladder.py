@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
     from dbops.backup.digests import Reading
     from dbops.backup.inventory import Fact
+    from dbops.drill.options import DrillOptions
     from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
+    from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Check, TableCount
 
 
@@ -49,6 +51,14 @@ class Recorded:
 
     manifest: BackupManifest
     inventory: list[Fact]
+
+
+def tell_what_is_not_asked(run: Run, options: DrillOptions, why: str) -> None:
+    """Say what was asked for and a drill of another kind does not do: silence would look as if it had passed."""
+    if options.probes:
+        run.not_tested(f"the {len(options.probes)} declared probes: {why}")
+    if options.fixes:
+        run.not_tested(f"the fixes of the audit: {why}")
 
 
 def first_answer(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifest) -> None:

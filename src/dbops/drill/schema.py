@@ -19,6 +19,7 @@ from dbops.connection.session import read_only
 from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
 from dbops.drill.compare import compare_extensions
+from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.needs import needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
@@ -48,8 +49,7 @@ def drill_schema(target: Target, run: Run, *, options: DrillOptions, progress: P
     run.not_tested("rows, sequences and large objects: a schema drill restores no data")
     if options.isolation:
         run.not_tested("whether tenants are kept apart: without rows there is nothing to try it on")
-    if options.probes:
-        run.not_tested(f"the {len(options.probes)} declared probes: they ask for rows")
+    tell_what_is_not_asked(run, options, "a schema drill restores no data")
     with workspace(run.note) as directory:
         rehearsal = Rehearsal(run, Stopwatch(run), directory, deadline, options, progress)
         with read_only(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.connection.deadline import Deadline
+from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.objectives import rto_not_measured
 from dbops.drill.passes import Stopwatch
 from dbops.drill.pitr import answers, recovering, sending
@@ -59,6 +60,9 @@ def drill_pitr(
     if options.wal_archive is None:
         raise UsageError("depth pitr needs the directory that WAL is archived to", hint="name it: --wal-archive DIR")
     run.restorability = Verdict.INCONCLUSIVE
+    tell_what_is_not_asked(
+        run, options, "a drill to a moment reads its copy while that is paused; --depth restore asks them"
+    )
     deadline = Deadline.after(options.deadline)
     dumps = [*of_dumps(history, run.clock.now()), *_others(options.copies or ())]
     try:
