@@ -11,11 +11,13 @@ create table public.delivery_notes (
     constraint delivery_notes_order_fkey foreign key (org_id, order_id) references public.orders (org_id, id)
 );
 create index delivery_notes_order_idx on public.delivery_notes (org_id, order_id);
+reset role;  -- the owner obeys the policies, and would copy nothing
 insert into public.delivery_notes (org_id, order_id, carrier)
 select org_id, id, 'parcel service'
 from public.orders
 where id <= 200
 order by id;
+set local role erp_owner;
 alter table public.delivery_notes enable row level security, force row level security;
 create policy tenant_floor on public.delivery_notes as restrictive
     using (org_id = (select nullif(pg_catalog.current_setting('app.org_id', true), '')::bigint));
