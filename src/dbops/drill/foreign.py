@@ -28,6 +28,7 @@ from dbops.drill.passes import Stopwatch
 from dbops.drill.present import check_contents, check_rows, check_views, read_present
 from dbops.drill.programs import choose_programs
 from dbops.drill.recognise import recognise
+from dbops.drill.recovery import in_context
 from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
 from dbops.drill.settle import settle
 from dbops.drill.strangers import strangers
@@ -204,7 +205,7 @@ def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, toc: Toc, *, data: bool) 
         run.add_objective(rto_not_measured(options.rto, reason, _SCENARIO))
     else:
         measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto)
-        run.add_objective(measured.model_copy(update={"scenario": _SCENARIO}))
+        run.add_objective(in_context(measured.model_copy(update={"scenario": _SCENARIO}), run, rehearsed.copy))
 
 
 def _unmeasured(rehearsal: Rehearsal, rehearsed: Rehearsed, *, data: bool) -> str | None:

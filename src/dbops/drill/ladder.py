@@ -127,8 +127,6 @@ def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifes
         with run.step("compare materialized views"):
             views = read_rows(session, same_readings(manifest.materialized_views, read_materialized_views(session)))
         extensions = read_extensions(session)
-        size = session.fetch_all("select pg_catalog.pg_database_size(pg_catalog.current_database())")
-        rehearsed.copy.bytes = int(size[0][0])
     return [
         compare_counts(manifest.tables, found),
         compare_digests(manifest.tables, found),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dbops.drill.rehearsal import Rehearsal
 
 PHASE = "restore/statistics and checkpoint"
+_SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 _CHILDREN = "select exists (select from pg_catalog.pg_inherits)"
 # The system's own tables count too: the copy has just got its catalog.
 _TABLES = """
@@ -39,6 +40,7 @@ def settle(rehearsal: Rehearsal, copy: Copy) -> None:
         with copy.as_restorer() as connection:
             ((children,),) = connection.execute(_CHILDREN).fetchall()
             tables = [] if children else connection.execute(_TABLES).fetchall()
+            ((copy.bytes,),) = connection.execute(_SIZE).fetchall()
         shares = share_out(tables, max(1, rehearsal.options.jobs), lambda one: one[2])
         _analyze(copy, shares)
         writing.result()
