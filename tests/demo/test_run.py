@@ -95,7 +95,7 @@ def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
     assert {answers[slug] for slug in OF_THE_WORKLOAD} == {CheckStatus.PASS}
     kept = json.loads((tmp_path / "resilience-suite" / f"{report.run_id}.json").read_text(encoding="utf-8"))
     assert kept["runId"] == report.run_id
-    assert seconds < 45  # 7 s here; 15 s are promised on a quiet machine, the rest is for busy neighbours
+    assert seconds < 75  # 25 s are promised on a quiet machine, with a recovery to a moment; the rest is for neighbours
 
 
 def test_the_broken_demo_passes_because_the_audit_fails(tmp_path: Path) -> None:
