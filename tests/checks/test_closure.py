@@ -109,6 +109,7 @@ def test_the_broken_demo_is_mended(erp: Target, snapshot: Snapshot) -> None:
     closed.check()
     of_the_server = {finding.rule for key, finding in by_fingerprint(closed.before).items() if key in closed.left}
     assert {defect.rule for defect in planted} & rules_of(closed.after) <= of_the_server
+    assert "matview-breaks-restore" in of_the_server  # its fix makes a role
     assert "duplicate-index" not in of_the_server
 
 

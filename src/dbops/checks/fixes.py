@@ -49,6 +49,8 @@ _AUTHORITY = {
     "index-bloat": 6,
 }
 _EXPECTATIONS, _MENDING = 0, 1
+# A role belongs to the whole cluster, and takes a superuser to make where it has BYPASSRLS.
+_NEW_ROLE = ("create", "role")
 
 
 class Phase(enum.IntEnum):
@@ -134,7 +136,8 @@ def _not_for_a_script(finding: Finding) -> str | None:
     words = [first_words(statement) for statement in split(finding.fix or "")]
     if not words:
         return f"no statement mends it; what does: dbops audit --explain {finding.rule}"
-    if any(first not in _VERBS or second in {"system", "extension"} for first, second in words):
+    beyond = _NEW_ROLE in words or any(second in {"system", "extension"} for _, second in words)
+    if beyond or any(first not in _VERBS for first, _ in words):
         return "its statements concern more than this database; they are in the report, to be run by hand"
     return None
 

@@ -17,8 +17,9 @@ rows, or with one tenant's.
 ## How to fix
 
 Give the materialised view to a role of its own that may not sign in, has BYPASSRLS, and may read just these tables. The
-statements of the finding make one; who refreshes it has to become a member. Without statements it is a view on the way
-whose owner obeys the policies: that one has to change.
+statements of the finding make one, as a superuser and by hand: a role belongs to the whole cluster, so `--fix` leaves
+them out. Who refreshes it has to become a member. Without statements it is a view on the way whose owner obeys the
+policies: that one has to change.
 
 ## What it does not see
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 RULE = Rule(severity=Severity.ERROR, needs=[*tenants.NEEDED, *access.NEEDED, View])
 
-_LOCKS = "ACCESS EXCLUSIVE on the materialised view for an instant. Needs a superuser, since it makes a role."
+_LOCKS = "ACCESS EXCLUSIVE on the materialised view for an instant. Needs a superuser."
 
 
 class Hidden(NamedTuple):
