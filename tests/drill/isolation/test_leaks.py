@@ -190,6 +190,20 @@ def test_a_view_that_looks_with_its_owners_eyes_is_found(planted: Plant, probe: 
     assert {"public.docs": Outcome.PASS, "public.every_doc": Outcome.PASS} == invoker.outcomes()
 
 
+def test_a_view_that_makes_up_whose_its_rows_are_is_found(planted: Plant, probe: Probe) -> None:
+    """Counted by the column, each row is one's own; and a session without tenant sees none."""
+    found = probe(
+        planted(
+            DOCS,
+            HEALTHY,
+            f"create view public.shown as select {TENANT} as org_id, note from public.docs where {TENANT} is not null",
+            "grant select on public.shown to iso_app",
+        )
+    )
+    assert {"public.docs": Outcome.PASS, "public.shown": Outcome.LEAK} == found.outcomes()
+    assert {"without the other's rows"} == found.leaks("public.shown")
+
+
 def test_a_view_that_reads_for_one_tenant_and_writes_for_all_is_found(planted: Plant, probe: Probe) -> None:
     view = f"""
         alter table public.docs no force row level security;

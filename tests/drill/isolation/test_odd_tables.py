@@ -116,6 +116,34 @@ def test_identity_always_serials_generated_columns_domains_and_checks_raise_no_f
     assert states >= {("insert own", "23502"), ("insert foreign", "42501")}
 
 
+GENERATED = _table(
+    "key text not null, note text, org_id bigint generated always as (split_part(key, ':', 1)::bigint) stored",
+    "insert into public.docs (key) select (i % 2 + 1) || ':' || i from generate_series(1, 8) as i",
+)
+
+
+def test_a_generated_tenant_is_told_by_the_other_columns_and_who_gives_rows_away_by_them_is_not(
+    planted: Plant, probe: Probe
+) -> None:
+    found = probe(planted(GENERATED, HEALTHY)).verdict()
+    assert Outcome.INCONCLUSIVE is found.outcome
+    assert {"move out", "steal"} == {one.probe for one in found.observations if one.outcome is not Outcome.PASS}
+    foreign = [(one.outcome, one.sqlstate) for one in found.observations if one.probe == "insert foreign"]
+    assert [(Outcome.PASS, "42501")] * 2 == foreign
+    planted("drop policy own on public.docs", f"create policy r on public.docs for select using (org_id = {TENANT})")
+    found = probe(planted("create policy i on public.docs for insert with check (true)")).verdict()
+    assert {"insert foreign", "insert, no tenant", "insert, empty tenant"} == {
+        one.probe for one in found.those(Outcome.LEAK)
+    }
+
+
+def test_no_row_is_made_up_for_a_generated_tenant(planted: Plant, probe: Probe) -> None:
+    found = probe(planted(GENERATED.replace("(i % 2 + 1)", "1"), HEALTHY)).verdict()
+    assert (Outcome.INCONCLUSIVE, []) == (found.outcome, found.those(Outcome.BROKEN))
+    (rows,) = [one for one in found.observations if one.probe == "rows"]
+    assert "fewer than two tenants have rows, and a generated tenant cannot be made up" == rows.words
+
+
 def test_the_same_table_open_to_inserts_is_found(planted: Plant, probe: Probe) -> None:
     policies = f"""
         create policy s on public.docs for select using (org_id = {TENANT});

@@ -2,6 +2,7 @@
 
 A table with rows of one tenant gets a copy of one of them for another, inside the transaction that is rolled back; so
 does a table whose rows may be nobody's. A table without rows gets one with the plainest values that its types have.
+Where the tenant column is generated nothing is made: a copy would be the same tenant's, whatever it was meant to be.
 Where that cannot be done, it is said with the SQLSTATE. What this does not do: probe.
 """
 
@@ -79,6 +80,9 @@ def read_population(stage: Stage, table: TenantTable) -> Population:
 
 def seed(stage: Stage, table: TenantTable, found: Population, others: Sequence[str]) -> None:
     """Make the rows that are missing, for as long as the stage stands; `others` are tenants of other tables."""
+    if table.tenant_column.generated:
+        _play_without_rows(table, found, others)
+        return
     if not found.tenants:
         first = _strangers(table, found, others)[0]
         if not found.why and (sqlstate := _make_row(stage, table, first)):
@@ -100,6 +104,15 @@ def seed(stage: Stage, table: TenantTable, found: Population, others: Sequence[s
             _take_in(stage, table, found, second)
     if not found.nobody and table.tenant_column.nullable:
         found.nobody = 0 if _copy_row(stage, table, found.samples[first], None) else 1
+
+
+def _play_without_rows(table: TenantTable, found: Population, others: Sequence[str]) -> None:
+    """Say why there are fewer than two tenants with rows, and play the missing ones with ids alone."""
+    missing = _strangers(table, found, others)[: _FEW - len(found.tenants)]
+    if missing:
+        found.why = found.why or "fewer than two tenants have rows, and a generated tenant cannot be made up"
+        found.tenants.extend(missing)
+        found.counts.update(dict.fromkeys(missing, 0))
 
 
 def _take_in(stage: Stage, table: TenantTable, found: Population, tenant: str) -> None:

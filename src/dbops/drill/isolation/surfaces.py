@@ -2,7 +2,8 @@
 
 Where a view has the tenant column, its rows are counted by it. Where it has none, or a function answers, the rows of
 another tenant are taken away: what a tenant is shown must not change by that, and must change when its own rows go (the
-control). Functions are called where they need no argument, or only a tenant; all of it where nothing can be written.
+control). A view that has the column is asked the first of these as well: what it calls the tenant may be made up.
+Functions are called where they need no argument, or only a tenant; all of it where nothing can be written.
 What this does not do: call a function whose arguments it would have to guess, or write through a view (`role.py`).
 """
 
@@ -39,6 +40,9 @@ class SurfaceProbe:
             yield _untold("it holds nothing: it was never refreshed")
         elif view.tenant and tenant_readable:
             yield from self._counted(relation, view.tenant)
+            if view.kind == "v":
+                compared = self._compared(relation, relation, [one for one in self.tables if one.oid in view.sources])
+                yield from (one for one in compared if one.outcome is Outcome.LEAK)
         elif view.kind == "m":
             yield _untold("it has no tenant column to tell its rows by, and does not change with its tables")
         else:

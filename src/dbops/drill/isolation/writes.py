@@ -75,10 +75,14 @@ class WriteProbe:
     def _insert_of(self, tenant: str, *, full: bool) -> sql.Composed | None:
         """Return the insert of a row of a tenant, or None where the role may not, or no row could be a pattern.
 
-        Nulls, but for what would be refused before row-level security is asked: domains, keys of partitions.
+        Nulls, but for what would be refused before row-level security is asked: domains, keys of partitions. A
+        generated tenant is told by the other columns: then the row is one of that tenant's own.
         """
         if self.table.tenant not in self.grants.inserts:
             return None
+        if self.table.tenant_column.generated and tenant not in self.population.samples:
+            return None
+        full = full or self.table.tenant_column.generated
         columns = [one for one in self.table.writable if one.name in self.grants.inserts]
         routed = self.table.kind == "p"
         needs_pattern = full or routed or any(one.domain for one in columns if one.name != self.table.tenant)
