@@ -67,25 +67,39 @@ def test_an_archive_that_is_cut_off_exits_1(dbops: Dbops, archive: Path) -> None
 
 
 def test_the_oldest_the_newest_and_one_by_its_id_are_drilled(
-    dbops: Dbops, erp: Target, url_of: UrlOf, store: LocalStore, back_up: BackUp
+    dbops: Dbops, erp: Target, url_of: UrlOf, store: LocalStore, back_up: BackUp, tmp_path: Path
 ) -> None:
     first, last = back_up(erp), back_up(erp)
     where = f"--backup-dir={store.directory}"
-    for chosen, wanted in (
-        (["--oldest", "--database-url", url_of(erp)], first),
+    (wal := tmp_path / "wal").mkdir()
+    newest, older = "restore of the newest backup", "restore of an older backup"
+    for chosen, wanted, timed in (
+        (["--oldest", "--database-url", url_of(erp), "--wal-archive", str(wal)], first, older),
         # Without a database: the store holds backups of one only.
-        (["--latest"], last),
-        ([f"--id={first.manifest.id}"], first),
+        (["--latest"], last, newest),
+        ([f"--id={first.manifest.id}"], first, older),
     ):
         answered = dbops("drill", where, "--json", *chosen)
         report = answered.report
         assert (0, "pass") == (answered.code, report["restorability"]), report["problem"]
         assert any(wanted.manifest.id in note for note in report["notes"])
+        assert [timed] == [one["scenario"] for one in report["objectives"] if one["id"] == "rto"]
+        rpo = next(one for one in report["objectives"] if (one["id"], one["scenario"]) == ("rpo", "host loss"))
+        assert ("WAL" in rpo["method"]) is ("--database-url" in chosen), rpo
         assert wanted.manifest.source.system_identifier == report["target"]["systemIdentifier"]
     shown = dbops("drill", where, "--depth=schema", f"--id={first.manifest.id}")
     assert 0 == shown.code
     assert "erp" in shown.out
     assert "by its backup" in shown.out
+
+
+def test_fixes_are_proven_on_a_backup_of_dbops_or_not_at_all(
+    dbops: Dbops, erp: Target, url_of: UrlOf, archive: Path, store: LocalStore
+) -> None:
+    foreign = dbops("drill", "--prove-fixes", "--artifact", archive)
+    assert (2, True) == (foreign.code, "needs a backup of dbops" in foreign.err)
+    none = dbops("drill", "--prove-fixes", f"--backup-dir={store.directory}", "--database-url", url_of(erp))
+    assert (3, True) == (none.code, "there is no backup of" in " ".join(none.err.split()))
 
 
 def test_an_unknown_id_exits_2_and_names_the_nearest(

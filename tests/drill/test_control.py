@@ -65,6 +65,18 @@ def test_tables_that_defend_themselves_are_still_changed(
     assert CheckStatus.PASS is check.status
 
 
+def test_a_table_of_nothing_but_a_key_without_gaps_is_controlled_on_a_copy_without_the_key(
+    database: Target, run_sql: Any, back_up: BackUp, drill: Drill
+) -> None:
+    """Neither the next number is free, nor that of another row; and null is no key."""
+    run_sql(database, "create table t (id int primary key); insert into t select generate_series(1, 10)")
+    report = drill(back_up(database))
+    check = _control(report)
+    assert (CheckStatus.PASS, Scope(checked=4, total=5)) == (check.status, check.scope)
+    assert "row digests" in (check.method or "")
+    assert Verdict.PASS is report.restorability
+
+
 @pytest.mark.parametrize(
     ("detector", "name"),
     [

@@ -6,7 +6,7 @@ none. For the newest and the oldest the database says whose; without one, the st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from dbops.errors import DamageError, UnavailableError, UsageError
 if TYPE_CHECKING:
     from dbops.connection.target import Target
     from dbops.drill.options import DrillOptions
+    from dbops.drill.rpo.copies import SurvivingCopy
     from dbops.evidence.run import Run
     from dbops.model import Progress, TargetInfo
     from dbops.settings import Settings
@@ -76,7 +77,8 @@ def drill_chosen(
         drill_artifact(choice.artifact, run, options=options, data=data, progress=progress)
         return
     store = _store(settings)
-    chosen, identity = _find(run, store, target, choice)
+    chosen, identity, copies = _find(run, settings, store, target, choice)
+    options = replace(options, copies=copies)
     if data:
         drill_restore(identity, store, run, options=options, progress=progress, chosen=chosen)
     else:
@@ -94,8 +96,10 @@ def _store(settings: Settings) -> LocalStore:
     return LocalStore.open(settings.backup_dir)
 
 
-def _find(run: Run, store: LocalStore, target: Target | None, choice: ChoiceOptions) -> tuple[StoredBackup, TargetInfo]:
-    """Return the backup that was chosen, and whose it is."""
+def _find(
+    run: Run, settings: Settings, store: LocalStore, target: Target | None, choice: ChoiceOptions
+) -> tuple[StoredBackup, TargetInfo, tuple[SurvivingCopy, ...] | None]:
+    """Return the backup that was chosen, whose it is, and what other copies there are; None where nobody looked."""
     from dbops.cli.operations import identify
     from dbops.storage.stored import Unusable
 
@@ -103,12 +107,13 @@ def _find(run: Run, store: LocalStore, target: Target | None, choice: ChoiceOpti
         found = store.find(choice.id)
         if isinstance(found, Unusable):
             raise DamageError(f"{found.path}: {found.reason}", hint="take a new one with: dbops backup")
-        return found, _recorded(found)
+        return found, _recorded(found), None
     if target is not None:
-        identity, _ = identify(target, run)
-        return _of(store, (identity.system_identifier or "", identity.database), oldest=choice.oldest), identity
+        identity, copies = identify(target, run, settings)
+        whose = (identity.system_identifier or "", identity.database)
+        return _of(store, whose, oldest=choice.oldest), identity, copies
     chosen = _of(store, _only_database(store), oldest=choice.oldest)
-    return chosen, _recorded(chosen)
+    return chosen, _recorded(chosen), None
 
 
 def _of(store: LocalStore, whose: tuple[str, str], *, oldest: bool) -> StoredBackup:

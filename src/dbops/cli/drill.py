@@ -88,6 +88,11 @@ class DrillOptions(ChoiceOptions, DepthOptions):
         self.check_choice()
         if self.as_superuser and self.depth is Depth.PITR:
             raise UsageError("--as-superuser is about restores; a recovery runs no archive", hint="leave it out")
+        if self.prove_fixes and self.artifact:
+            raise UsageError(
+                "--prove-fixes needs a backup of dbops, which says what the copy has to be",
+                hint="leave it out, or name a backup with --id",
+            )
 
 
 @group_command(app, DrillOptions)

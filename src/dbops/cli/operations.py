@@ -93,7 +93,9 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
         return
     # A directory that somebody named and that is not there is a mount that failed, not a reason to look less closely.
     named = settings.origin("backup_dir") != "default"
-    if depth is None and not (store is None and named) and (store is None or not _has_backup(store, identity)):
+    # Fixes that are to be proven want a copy with data: without a backup there is nothing to prove them on.
+    shallow = depth is None and options.fixes is None and not (store is None and named)
+    if shallow and (store is None or not _has_backup(store, identity)):
         run.note(f"depth schema, since there is no backup of this database in {settings.backup_dir}")
         drill_schema(target, run, options=options, progress=progress)
         return

@@ -8,8 +8,9 @@ the copy is worth nothing. The rules:
 1. Everything runs as the restorer, who is a member of every role and no superuser; triggers of the ordinary kind and
    rules are off (`session_replication_role`), and row-level security does not apply.
 2. The row is of the smallest table that has any: one is deleted, and one value changed. Where the table does not let
-   that happen (keys, checks), the next column or the next table is tried. Of a table above 8 MiB, a thousand rows are
-   copied into a temporary one for it: reading all of them again would tell no more.
+   that happen (keys, checks), the next column is tried, then a temporary copy of a thousand of its rows, which has
+   neither, then the next table. Of a table above 8 MiB such a copy is taken at once: reading all of its rows again
+   would tell no more.
 3. What is not there, in an empty database say, cannot be controlled, and is named.
 """
 
@@ -145,12 +146,9 @@ class _Copy:
         """Tell whether a changed row was seen; None where the table lets none be changed."""
         with self._changing() as session, _refusals():
             _allow(session, "select, insert, update, delete on table", table)
-            if _size(session, table) > _SAMPLED_FROM:
-                table = _sampled(session, table)
-            reading = [Reading(table, Depth.ALL)]
-            before = read_rows(session, reading)
-            if change(session, table):
-                return _differs(compare, before, read_rows(session, reading))
+            if _size(session, table) <= _SAMPLED_FROM and (seen := _seen(session, table, change, compare)) is not None:
+                return seen
+            return _seen(session, _sampled(session, table), change, compare)
         return None
 
     def _sequence(self, sequences: Sequence[TableFacts]) -> None:
@@ -186,6 +184,13 @@ class _Copy:
                 self.controls.fired[name] = check.status is CheckStatus.FAIL
                 return
         self.controls.broken[name] = "none let itself be changed"
+
+
+def _seen(session: Session, table: TableFacts, change: Any, compare: Any) -> bool | None:
+    """Change a row of `table` and tell whether `compare` sees it; None where no row could be changed."""
+    reading = [Reading(table, Depth.ALL)]
+    before = read_rows(session, reading)
+    return _differs(compare, before, read_rows(session, reading)) if change(session, table) else None
 
 
 def _refusals() -> contextlib.suppress:

@@ -204,8 +204,8 @@ def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, toc: Toc, *, data: bool) 
     if reason := _unmeasured(rehearsal, rehearsed, data=data):
         run.add_objective(rto_not_measured(options.rto, reason, _SCENARIO))
     else:
-        measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto)
-        run.add_objective(in_context(measured.model_copy(update={"scenario": _SCENARIO}), run, rehearsed.copy))
+        measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto, _SCENARIO)
+        run.add_objective(in_context(measured, run, rehearsed.copy))
 
 
 def _unmeasured(rehearsal: Rehearsal, rehearsed: Rehearsed, *, data: bool) -> str | None:

@@ -20,24 +20,23 @@ if TYPE_CHECKING:
     from dbops.drill.rpo.copies import SurvivingCopy
     from dbops.model import BackupManifest
 
-_RTO_SCENARIO = "restore of the newest backup"
+NEWEST = "restore of the newest backup"
+OLDER = "restore of an older backup"
 _RPO_SCENARIO = "every scenario"
-
-
 _DURABLE = "the phases of this restore, with fsync on and a checkpoint at its end"
-_PAUSED = "the phases of this recovery, from the base backup to the paused copy's first answer"
+PAUSED = "the phases of this recovery, from the base backup to the paused copy's first answer"
 
 
 def rto_measured(
     phases: Mapping[str, int],
     allowances: Mapping[str, dt.timedelta],
     limit: dt.timedelta,
-    scenario: str = _RTO_SCENARIO,
+    scenario: str = NEWEST,
+    measured: str = _DURABLE,
 ) -> Objective:
-    """Return the objective for a restore that took these phases (milliseconds) on a durable server."""
+    """Return the objective for a recovery that took these phases (milliseconds); `measured` says what they are."""
     declared = {f"allowance: {name}": ms(value) for name, value in allowances.items()}
     value = sum(phases.values()) + sum(declared.values())
-    measured = _DURABLE if scenario == _RTO_SCENARIO else _PAUSED
     known = f"{measured}, and the declared allowances"
     technical = f"{measured}; technical only: no time to detect, decide, cut over is declared"
     return Objective(
@@ -51,7 +50,7 @@ def rto_measured(
     )
 
 
-def rto_not_measured(limit: dt.timedelta, reason: str, scenario: str = _RTO_SCENARIO) -> Objective:
+def rto_not_measured(limit: dt.timedelta, reason: str, scenario: str = NEWEST) -> Objective:
     """Return the objective for a drill that measured no recovery time, and why."""
     return Objective(
         id="rto",

@@ -21,7 +21,7 @@ from dbops.connection.workspace import workspace
 from dbops.drill.cast import Cast
 from dbops.drill.ladder import Recorded, climb, first_answer
 from dbops.drill.needs import needs_of
-from dbops.drill.objectives import rpo_of_dumps, rto_measured, rto_not_measured
+from dbops.drill.objectives import NEWEST, OLDER, rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
 from dbops.drill.programs import choose_programs
 from dbops.drill.recognise import Archive
@@ -76,7 +76,8 @@ def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
     except DbopsError as error:
         if isinstance(error, DamageError):
             run.restorability = Verdict.FAIL
-        run.add_objective(rto_not_measured(options.rto, "the restore did not come to its end"))
+        scenario = _scenario(_history(store, chosen), chosen) if chosen else NEWEST
+        run.add_objective(rto_not_measured(options.rto, "the restore did not come to its end", scenario))
         raise
 
 
@@ -121,8 +122,9 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
         compare_with_evidence(stored, run.log_dir)
     manifest = stored.manifest
     run.note(f"backup {manifest.id}, a snapshot of {manifest.snapshot_at:%Y-%m-%d %H:%M:%S} UTC")
-    history = [one.manifest for one in store.history(manifest.source.system_identifier, manifest.source.database)]
-    if history and history[-1].id != manifest.id:
+    history = _history(store, stored)
+    scenario = _scenario(history, stored)
+    if scenario == OLDER:
         run.note("there is a newer backup of this database; the recovery time is that of this one")
     options = rehearsal.options
     if options.judge_rpo:
@@ -138,12 +140,23 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
 
             # Last, since it gives the copy a token and a role for as long as it takes.
             prove_isolation(rehearsed.copy, plan.source.database, rehearsal.run, isolation, rehearsal.deadline)
-        _judge(rehearsal, rehearsed)
+        _judge(rehearsal, rehearsed, scenario)
         if fixes := rehearsal.options.fixes:
             from dbops.drill.fixes.prove import prove_fixes
 
             # After the verdict: what they do to the copy says nothing about the backup.
             prove_fixes(rehearsal, rehearsed.copy, fixes)
+
+
+def _history(store: LocalStore, stored: StoredBackup) -> list[BackupManifest]:
+    """Return the published backups of the database that `stored` is of, oldest first."""
+    source = stored.manifest.source
+    return [one.manifest for one in store.history(source.system_identifier, source.database)]
+
+
+def _scenario(history: list[BackupManifest], stored: StoredBackup) -> str:
+    """Return what is timed: the restore that a disaster would ask for, or that of another backup."""
+    return OLDER if history and history[-1].id != stored.manifest.id else NEWEST
 
 
 def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
@@ -226,15 +239,20 @@ def _copy_bytes(manifest: BackupManifest) -> int:
     return int(manifest.settings.get("databaseBytes", dump * _EXPANSION))
 
 
-def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed) -> None:
+def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, scenario: str) -> None:
     run, options = rehearsal.run, rehearsal.options
     run.restorability = rehearsal.verdict
-    if rehearsal.failed:
-        run.add_objective(rto_not_measured(options.rto, "the copy is not what was backed up"))
-    elif run.restorability is Verdict.INCONCLUSIVE:
-        run.add_objective(rto_not_measured(options.rto, "it is not known whether the copy is what was backed up"))
-    elif not rehearsed.copy.durable:
-        run.add_objective(rto_not_measured(options.rto, "the copy's server did not write durably (fsync)"))
+    if reason := _unmeasured(rehearsal, rehearsed):
+        run.add_objective(rto_not_measured(options.rto, reason, scenario))
     else:
-        measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto)
+        measured = rto_measured(rehearsal.watch.phases, options.allowances, options.rto, scenario)
         run.add_objective(in_context(measured, run, rehearsed.copy))
+
+
+def _unmeasured(rehearsal: Rehearsal, rehearsed: Rehearsed) -> str | None:
+    """Return why this drill measured no recovery time, None where it did."""
+    if rehearsal.failed:
+        return "the copy is not what was backed up"
+    if rehearsal.verdict is Verdict.INCONCLUSIVE:
+        return "it is not known whether the copy is what was backed up"
+    return None if rehearsed.copy.durable else "the copy's server did not write durably (fsync)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.connection.session import read_only
-from dbops.drill.objectives import rto_measured, rto_not_measured
+from dbops.drill.objectives import PAUSED, rto_measured, rto_not_measured
 from dbops.drill.pitr.waiting import Ending
 from dbops.drill.recovery import surrounded
 from dbops.drill.rpo.directory import base_backups
@@ -68,7 +68,7 @@ def measure(scene: Scene, outcome: Outcome, others: Sequence[SurvivingCopy]) -> 
             replicas = of_replicas(session)
     run.add_objective(*matrix([archive, *replicas, *others], options.rpo, options.offsite))
     if recovered:
-        rto = rto_measured(scene.watch.phases, options.allowances, options.rto, RTO_SCENARIO)
+        rto = rto_measured(scene.watch.phases, options.allowances, options.rto, RTO_SCENARIO, PAUSED)
         run.add_objective(surrounded(rto, run, scene.where.directory, source.facts.cluster_bytes))
     else:
         run.add_objective(rto_not_measured(options.rto, "what is archived was not recovered", RTO_SCENARIO))
