@@ -277,6 +277,18 @@ def test_a_configuration_is_named_by_flag_or_variable(here: Path, write: Write) 
     assert load(here, {"config": "other.toml"}, DBOPS_CONFIG="dbops.toml").config_file == other
 
 
+@pytest.mark.parametrize("name", [os.devnull, "pipe"])
+def test_paths_beside_a_configuration_that_is_no_file_start_where_we_are(here: Path, name: str) -> None:
+    """Nobody who says --config /dev/null means backups in /dev."""
+    reading, writing = os.pipe()
+    os.write(writing, b'[backup]\ndir = "kept"\n')
+    os.close(writing)
+    settings = load(here, {"config": name if name == os.devnull else f"/dev/fd/{reading}"})
+    os.close(reading)
+    assert here / "logs" == settings.log_dir
+    assert here / ("backups" if name == os.devnull else "kept") == settings.backup_dir
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -76,7 +76,7 @@ def from_file(file: ConfigFile | None, root: type[Table]) -> dict[str, Sourced]:
     found: dict[str, Sourced] = {}
     for where, value in _settings_in(file.values, root):
         name = ".".join(where)
-        found[name] = Sourced(_absolute(name, value, file.path.parent), Rank.FILE, file.place(where))
+        found[name] = Sourced(_absolute(name, value, file.base), Rank.FILE, file.place(where))
     return found
 
 

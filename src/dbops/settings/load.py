@@ -135,7 +135,7 @@ def load_settings(
     remember_url(str(flags.get("database_url") or ""))
     file = _config(config or flags.get("config"), cwd, environ)
     dotenv = read_dotenv(_dotenv_path(cwd, file), environ)
-    base = file.path.parent if file else cwd
+    base = file.base if file else cwd
     sourced: dict[str, Sourced] = {
         "evidence.log_dir": Sourced(base / "logs", Rank.DEFAULT, "default"),
         "backup.dir": Sourced(base / "backups", Rank.DEFAULT, "default"),
@@ -166,7 +166,7 @@ def _config(named: Path | str | None, cwd: Path, environ: Mapping[str, str]) -> 
 def _dotenv_path(cwd: Path, file: ConfigFile | None) -> Path:
     """Return the `.env` of the working directory, else the one beside the configuration."""
     here = cwd / ".env"
-    return here if here.exists() or file is None else file.path.parent / ".env"
+    return here if here.exists() or file is None else file.base / ".env"
 
 
 def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:

@@ -37,9 +37,13 @@ _WHERE_PASSWORDS_GO = (
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A configuration file as read; `shown` is its name for people, `lines` tells where in it a key stands."""
+    """A configuration file as read; `shown` is its name for people, `lines` tells where in it a key stands.
+
+    Relative paths start at `base`: where the file lies, or, for what is no file (/dev/null, a pipe), where we are.
+    """
 
     path: Path
+    base: Path
     shown: str
     values: Mapping[str, Any]
     lines: Mapping[Where, int]
@@ -103,7 +107,8 @@ def read_config(path: Path, cwd: Path) -> ConfigFile:
         raise _not_toml(error, shown, text) from None
     except RecursionError:
         raise ConfigurationError(f"{shown} is nested too deeply", hint="tables of tables go two levels deep") from None
-    file = ConfigFile(path, shown, values, lines_of(text), hashlib.sha256(data).hexdigest())
+    base = path.parent if path.is_file() else cwd
+    file = ConfigFile(path, base, shown, values, lines_of(text), hashlib.sha256(data).hexdigest())
     for where, value in _leaves(values):
         _refuse_secret(file, where, value)
     return file
