@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,9 +158,18 @@ def test_a_setting_that_is_not_in_force_is_found_before_anybody_else_connects(an
 def test_errors_are_logged_as_json_with_their_statement(guarded: ScratchServer) -> None:
     with pytest.raises(DbopsError):
         show(guarded, "select 1/0 as canary")
-    logged = [json.loads(line) for line in guarded.log_path.read_text().splitlines()]
-    found = [(entry["state_code"], entry["statement"]) for entry in logged if "canary" in entry.get("statement", "")]
+    deadline = time.monotonic() + 10  # the collector writes a moment later
+    while not (found := logged(guarded, "canary")) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert found == [("22012", "select 1/0 as canary")]
+
+
+def logged(server: ScratchServer, word: str) -> list[tuple[str, str]]:
+    """SQLSTATE and statement of what the server has logged about statements with a word."""
+    entries = [
+        json.loads(line) for line in server.log_path.read_text().splitlines(keepends=True) if line.endswith("\n")
+    ]
+    return [(one["state_code"], one["statement"]) for one in entries if word in one.get("statement", "")]
 
 
 def test_scram_lets_nobody_in_without_the_random_password(guarded: ScratchServer, run_sql: RunSql) -> None:

@@ -1,4 +1,4 @@
--- What ALTER ROLE … SET and ALTER DATABASE … SET have given sessions of this database for settings of applications
+-- What ALTER ROLE ... SET and ALTER DATABASE ... SET have given sessions of this database for settings of applications
 -- (those with a dot in their name). A value is shown where it is empty, a number or a UUID; any other may be a secret.
 select pg_catalog.pg_get_userbyid(nullif(d.setrole, 0))::pg_catalog.text as role
      , (
