@@ -18,6 +18,7 @@ from dbops.checks.policy import Policy
 from dbops.checks.rule import rules
 from dbops.connection.target import Target
 from dbops.errors import ConnectionFailedError, UsageError
+from dbops.evidence.judge import judge
 from dbops.evidence.run import Run
 from dbops.model import CheckStatus, Verdict
 from dbops.settings import load_settings
@@ -188,9 +189,12 @@ def test_a_table_that_is_locked_is_left_out_and_said_to_be(
     with psycopg.connect(erp.conninfo(), password=erp.password) as holder:
         holder.execute("lock table public.payments in access exclusive mode")
         report = audited(erp, erp_policy)
-    assert {check.check: check.status for check in report.checks if check.status != CheckStatus.PASS} == {}
-    left_out, _ = report.not_tested
-    assert left_out == "relations that another session has locked against readers, or waits to: public.payments"
+    left_out, *others = [check for check in report.checks if check.status != CheckStatus.PASS]
+    assert ([], "relations-locked", CheckStatus.SKIP) == (others, left_out.check, left_out.status)
+    said = "no rule looked at public.payments: another session has locked it against readers, or waits to"
+    assert said == left_out.reason
+    assert Verdict.PASS == report.verdict
+    assert Verdict.INCONCLUSIVE == judge(report.model_copy(update={"strict": True})).verdict
 
 
 def test_an_expectation_on_a_locked_table_is_not_met_by_silence(

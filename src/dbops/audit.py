@@ -15,6 +15,7 @@ from dbops.checks.catalog import ExpectedPlan, ServerForm
 from dbops.checks.catalog.read import read_catalog, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import answered_rules, changes_since, findings_of, previous_audit
+from dbops.checks.declarations import AGAIN
 from dbops.checks.exact import ask_server, open_questions
 from dbops.checks.expected_plans import with_expected_plans
 from dbops.checks.fix_script import NEEDED, fix_script, write_fixes
@@ -26,10 +27,10 @@ from dbops.checks.slow_log import read_slow_log
 from dbops.checks.surroundings import looking_around, with_surroundings
 from dbops.connection.session import read_only
 from dbops.evidence.history import previous_reports
-from dbops.model import TargetInfo, rfc3339, utc_now
+from dbops.model import Check, CheckStatus, TargetInfo, rfc3339, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog, LoggedStatement
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     from dbops.checks.surroundings import Surroundings
     from dbops.connection.target import Target
     from dbops.evidence.run import Run
-    from dbops.model import Check, Report
+    from dbops.model import Report
 
 STATEMENT_TIMEOUT_SECONDS = 15.0
+# The check that is there only where relations had to be left out.
+LEFT_OUT = "relations-locked"
 # So many resolved findings are named; the rest is counted.
 _MOST_NAMED = 12
 
@@ -139,21 +142,31 @@ def audit_catalog(catalog: Catalog, policy: Policy, run: Run, *, fix_to: Path | 
     """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them."""
     with run.step("rules"), without_cycle_collection():
         checks = run_rules(catalog, policy)
-        run.add_checks(*checks)
+        run.add_checks(*checks, *_left_out(catalog))
     if catalog.server.is_superuser:
         run.note(
             "the session is a superuser's: nothing was hidden from it, and a role with CONNECT would do"
             " (pg_monitor adds statistics)"
         )
-    if catalog.busy:
-        busy = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
-        run.not_tested(f"relations that another session has locked against readers, or waits to: {busy}")
     if unselected := sorted(rules().keys() - {rule.slug for rule in selected_rules(policy)}):
         run.not_tested(f"rules that were not run: {', '.join(unselected)}")
     _tell_baseline(run, policy, checks)
     if fix_to:
         _write_fixes(fix_to, catalog, policy, checks, run)
     return checks
+
+
+def _left_out(catalog: Catalog) -> Iterator[Check]:
+    """Yield what no rule looked at as a check of its own: `--strict` does not pass over it."""
+    if catalog.busy:
+        busy = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
+        yield Check(
+            check=LEFT_OUT,
+            status=CheckStatus.SKIP,
+            title="Every relation is looked at",
+            reason=f"no rule looked at {busy}: another session has locked it against readers, or waits to",
+            remedy=AGAIN,
+        )
 
 
 def _write_fixes(path: Path, catalog: Catalog, policy: Policy, checks: Sequence[Check], run: Run) -> None:

@@ -179,6 +179,12 @@ def test_options_before_a_subcommand_are_refused_instead_of_lost(dbops: Dbops) -
     assert "--backup-dir must come after 'list'" in answered.err
 
 
+def test_an_option_before_its_command_is_told_to_follow_it(dbops: Dbops) -> None:
+    answered = dbops("--quiet", "audit")
+    assert 2 == answered.code
+    assert "options follow the command" in answered.err
+
+
 def test_an_unknown_rule_names_the_nearest(dbops: Dbops, database: Target, url_of: UrlOf) -> None:
     answered = dbops("audit", "--select=fk-without-indx", "--database-url", url_of(database))
     assert 2 == answered.code

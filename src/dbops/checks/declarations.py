@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dbops.checks.policy import Policy
     from dbops.settings.declared import Expectation
 
-_AGAIN = "run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is"
+AGAIN = "run the audit again when that session has ended: pg_locks and pg_stat_activity tell which it is"
 
 
 class UnknownNameError(ValueError):
@@ -87,7 +87,7 @@ def require_looked_at(catalog: Catalog, tables: Collection[str]) -> None:
         raise RuleSkippedError(
             f"{len(busy)} expectations were not looked at: another session has locked {names} against readers, or"
             " waits to",
-            hint=_AGAIN,
+            hint=AGAIN,
         )
 
 
@@ -95,7 +95,7 @@ def require_not_busy(catalog: Catalog, what: str) -> None:
     """Raise RuleSkippedError where any relation is busy: `what` about them is not known then."""
     if catalog.busy:
         names = ", ".join(qualified(schema, name) for schema, name in catalog.busy)
-        raise RuleSkippedError(f"another session has locked {names} against readers: {what} is not known", hint=_AGAIN)
+        raise RuleSkippedError(f"another session has locked {names} against readers: {what} is not known", hint=AGAIN)
 
 
 def spelled_expectation(value: Expectation, detail: str) -> str:

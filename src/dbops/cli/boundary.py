@@ -205,7 +205,8 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
     if not isinstance(error, typer.TyperException):
         return error
     message = error.format_message().split(" (Possible options")[0].replace("Value error, ", "")
-    if invocation.command == "dbops":
+    context = getattr(error, "ctx", None)
+    if invocation.command == "dbops" or (context is not None and context.parent is None):
         return UsageError(message, hint="options follow the command; dbops --help lists the commands")
     nearest = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
     hint = f"did you mean {nearest}? " if nearest else ""
