@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.checks.names import parse_identifier, parse_qualified, qualified
+from dbops.checks.names import parse_identifier, parse_qualified, qualified, quote
 from dbops.checks.rule import RuleSkippedError
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def relation_of(catalog: Catalog, text: str) -> Relation:
     except ValueError as error:
         raise UnknownNameError(str(error)) from error
     if relation is None:
-        raise UnknownNameError(f"the table {canonical_name(text)} does not exist (or belongs to an extension)")
+        *schema, name = text.split(".")
+        meant = (schema[0] if schema else "public", name)
+        quoting = _quoting(qualified(*meant)) if catalog.relation_named(*meant) else ""
+        raise UnknownNameError(f"the table {canonical_name(text)} does not exist (or belongs to an extension){quoting}")
     return relation
 
 
@@ -60,8 +63,14 @@ def column_of(catalog: Catalog, table: Relation, text: str) -> int:
     name = parse_identifier(text)
     column = catalog.column_named(table.oid, name) if name else None
     if column is None:
-        raise UnknownNameError(f"{qualified(table.schema, table.name)} has no column {text}")
+        quoting = _quoting(quote(text)) if catalog.column_named(table.oid, text) else ""
+        raise UnknownNameError(f"{qualified(table.schema, table.name)} has no column {text}{quoting}")
     return column.number
+
+
+def _quoting(name: str) -> str:
+    """Return what to say to somebody who has left the double quotes out."""
+    return f"; a name without double quotes is one in lower case: write '{name}'"
 
 
 # What could not be looked at

@@ -24,6 +24,24 @@ create table visit (id bigint primary key, clinic_id bigint, at date);
 -- policy: columns = ["id", "happened_at"]
 create table visit (id bigint primary key, at date);
 
+-- case: a column whose name wants double quotes
+-- finds: public.visit
+-- says: no column ClinicId; a name without double quotes is one in lower case: write '"ClinicId"'
+-- policy: [[expect.index]]
+-- policy: id = "recent"
+-- policy: table = "visit"
+-- policy: columns = ["ClinicId"]
+create table visit (id bigint primary key, "ClinicId" bigint);
+
+-- case: a table whose name wants double quotes
+-- finds: public.visit
+-- says: does not exist (or belongs to an extension); a name without double quotes is one in lower case
+-- policy: [[expect.index]]
+-- policy: id = "recent"
+-- policy: table = "Visit"
+-- policy: columns = ["id"]
+create table "Visit" (id bigint primary key);
+
 -- case: a view can have none
 -- finds: public.looking
 -- says: is not a table
