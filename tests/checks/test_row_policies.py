@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from dbops.checks.fix_script import fix_script
-from dbops.checks.holds import Hold, hold_in, token
+from dbops.checks.holds import Hold, hold_in, lets_past, token
 from dbops.checks.row_policies import Side, judged_tables, openings
 from dbops.checks.rule import rules
 from dbops.checks.runner import run_rules
@@ -207,6 +207,21 @@ def test_what_is_left_open_is_closed_by_the_script_and_nothing_else_is_said_afte
 )
 def test_how_firmly_a_text_holds(text: str, hold: Hold) -> None:
     assert hold == hold_in(reduced(text), token("org_id"))
+
+
+@pytest.mark.parametrize(
+    ("text", "past"),
+    [
+        ("((org_id = 1) OR (id = 1))", True),
+        ("((org_id = 1) OR ((org_id = 2) AND (id = 1)))", False),
+        ("((org_id = 1) OR ((org_id = 2) OR (id = 1)))", True),
+        ("(((org_id = 1) OR (id = 1)) AND (org_id = 2))", False),
+        ("(((org_id = 1) OR (id = 1)) AND (id = 2))", True),
+        ("((org_id = 1) AND (note = ' OR '::text))", False),
+    ],
+)
+def test_what_or_puts_in_the_place_of_the_tenant_lets_past(text: str, past: bool) -> None:  # noqa: FBT001
+    assert past == lets_past(reduced(text), token("org_id"))
 
 
 @pytest.mark.parametrize(

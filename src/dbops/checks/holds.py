@@ -3,7 +3,9 @@
 A text comes reduced (`setting_reads.py`), with the pattern of what ties it to a tenant. The rules, in order: `OR` lets
 in what one of its parts lets in, `AND` holds as firmly as its firmest part; what is true by itself holds nobody; what
 has no tie holds nobody, unless it asks whether there is a tenant, which then lets in who has none; a tie with a default
-in the place of a missing tenant lets in as well. What it does not do: understand SQL beyond that.
+in the place of a missing tenant lets in as well. A condition of another kind that
+OR joins to a tie is taken for a way in on purpose: the whole holds, and `lets_past` tells of it. What it does not do:
+understand SQL beyond that.
 """
 
 from __future__ import annotations
@@ -53,6 +55,16 @@ def hold_in(text: str, tokens: str) -> Hold:
         return Hold.FAILS_OPEN if tokens and _NO_TENANT.search(text) else Hold.IGNORES
     open_case = "CASE" in text and _NO_TENANT.search(text)
     return Hold.FAILS_OPEN if open_case or _WITH_DEFAULT.search(text) else Hold.BINDS
+
+
+def lets_past(text: str, tokens: str) -> bool:
+    """Return whether OR puts a condition that says nothing of tenants in the place of one that holds."""
+    text = _bare(text)
+    beside = _parts(text, "OR")
+    if len(beside) > 1:
+        return any(hold_in(part, tokens) is Hold.IGNORES or lets_past(part, tokens) for part in beside)
+    both = _parts(text, "AND")
+    return len(both) > 1 and all(hold_in(part, tokens) < Hold.BINDS or lets_past(part, tokens) for part in both)
 
 
 def _combined(word: str, holds: Sequence[Hold]) -> Hold:

@@ -28,7 +28,7 @@ from dbops.checks.access import (
 )
 from dbops.checks.access import NEEDED as ACCESS
 from dbops.checks.catalog import PolicyFunction, Relation, RowPolicy
-from dbops.checks.holds import Hold, hold_in, lets_in, token
+from dbops.checks.holds import Hold, hold_in, lets_in, lets_past, token
 from dbops.checks.names import qualified, quote
 from dbops.checks.setting_reads import MARK, own_reads, reduced, same_setting, setting_reads
 from dbops.checks.tenants import NEEDED as TENANTS
@@ -176,13 +176,10 @@ def openings(catalog: Catalog, policy: Policy, judged: Judged) -> tuple[Opening,
 
 
 def _openings(catalog: Catalog, policy: Policy, judged: Judged) -> Iterator[Opening]:
-    stand_ins = not app_roles(catalog, policy)  # nobody knows what those were granted for whom they stand in
     for role in audience(catalog, policy, judged):
         own = [row for row in judged.policies if applies(catalog, row, role)]
-        granted = frozenset() if stand_ins else privileges(catalog, role, judged.table)
-        for side in Side:
-            if stand_ins or side.privilege in granted:
-                yield from _open(catalog, policy, judged, own, side)
+        for side in _sides(catalog, policy, judged, role):
+            yield from _open(catalog, policy, judged, own, side)
 
 
 def _open(catalog: Catalog, policy: Policy, judged: Judged, own: Sequence[RowPolicy], side: Side) -> Iterator[Opening]:
@@ -196,6 +193,36 @@ def _open(catalog: Catalog, policy: Policy, judged: Judged, own: Sequence[RowPol
     for row, hold in holds:
         if firm < Hold.BINDS and hold < Hold.BINDS and (hold == firm or (row.permissive and firm < Hold.FAILS_OPEN)):
             yield Opening(row, side, hold)
+
+
+def ways_past(catalog: Catalog, policy: Policy, judged: Judged) -> tuple[RowPolicy, ...]:
+    """Return the policies in which OR lets another condition stand for the tenant's, where nothing else holds."""
+    found: set[RowPolicy] = set()
+    for role in audience(catalog, policy, judged):
+        own = [row for row in judged.policies if applies(catalog, row, role)]
+        for side in _sides(catalog, policy, judged, role):
+            past = {row: _is_past(catalog, policy, judged, row, side) for row in own if expression(row, side)}
+            if all(is_past for row, is_past in past.items() if not row.permissive):
+                found.update(row for row, is_past in past.items() if is_past and row.permissive)
+    return tuple(sorted(found))
+
+
+def _is_past(catalog: Catalog, policy: Policy, judged: Judged, row: RowPolicy, side: Side) -> bool:
+    """Return whether a policy lets others past on one side; of a restrictive one, whether it does not hold."""
+    text = expression(row, side)
+    if text is None or judged.column is None:
+        return False
+    if not row.permissive and hold_of(catalog, policy, judged, row, text) < Hold.BINDS:
+        return True
+    return lets_past(*_with_ties(catalog, policy, judged, judged.column, row, text))
+
+
+def _sides(catalog: Catalog, policy: Policy, judged: Judged, role: str) -> tuple[Side, ...]:
+    """Return what a role may do with a table; everything where nobody knows what it was granted."""
+    if not app_roles(catalog, policy):  # roles of policies stand in for the application's
+        return tuple(Side)
+    granted = privileges(catalog, role, judged.table)
+    return tuple(side for side in Side if side.privilege in granted)
 
 
 def expression(row: RowPolicy, side: Side) -> str | None:
@@ -214,6 +241,13 @@ def hold_of(catalog: Catalog, policy: Policy, judged: Judged, row: RowPolicy, te
     """Return how firmly one expression of a policy holds."""
     if judged.column is None:  # told by another table: only what lets everybody in is known to be wrong
         return Hold.ALWAYS_TRUE if hold_in(reduced(text), "") is Hold.ALWAYS_TRUE else Hold.BINDS
+    return hold_in(*_with_ties(catalog, policy, judged, judged.column, row, text))
+
+
+def _with_ties(  # noqa: PLR0913, PLR0917  (a text, and all that says what it means)
+    catalog: Catalog, policy: Policy, judged: Judged, column: Column, row: RowPolicy, text: str
+) -> tuple[str, str]:
+    """Return an expression reduced, and the pattern of what ties it to a tenant, empty where nothing does."""
     helpers = helpers_of(catalog, row)
     open_calls = [helper.call for helper in helpers if lets_in(helper.source)]
     calls = [helper.call for helper in helpers if helper.call not in open_calls]
@@ -221,9 +255,8 @@ def hold_of(catalog: Catalog, policy: Policy, judged: Judged, row: RowPolicy, te
         text = text.replace(call, f"coalesce({MARK}, {call})")
     elsewhere = any(tenant_table(catalog, policy, relation) for relation in row.relations)
     tied = judged.tied(row) or ".*" in text or elsewhere
-    name = quote(judged.column.name)
-    ties = [token(name), r"\.\*", *([r"\bSELECT\b"] if elsewhere else [])]
-    return hold_in(reduced(text, calls), "|".join(ties) if tied else "")
+    ties = [token(quote(column.name)), r"\.\*", *([r"\bSELECT\b"] if elsewhere else [])]
+    return reduced(text, calls), "|".join(ties) if tied else ""
 
 
 # Functions

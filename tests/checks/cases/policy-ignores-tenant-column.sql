@@ -23,6 +23,31 @@ create table visit (org_id bigint, id bigint, doctor name, primary key (org_id, 
 create policy mine on visit using (doctor = current_user) with check (org_id = 1);
 alter table visit enable row level security, force row level security;
 
+-- case: OR puts something else in the place of the tenant
+-- finds: public.note, public.visit
+-- severity: warning
+-- says: lets a condition that does not look at the tenant stand, by OR, for its tenant condition
+create table visit (org_id bigint, id bigint, primary key (org_id, id));
+create policy own on visit using (
+    org_id = (select nullif(current_setting('app.org_id', true), '')::bigint)
+    or (select current_setting('app.admin', true)) = 'on'
+);
+alter table visit enable row level security, force row level security;
+create table note (org_id bigint, id bigint, open boolean, primary key (org_id, id));
+create policy own on note for select using (org_id = 1);
+create policy del on note for delete using ((org_id = 1 or open) and (org_id = 1 or id > 0));
+alter table note enable row level security, force row level security;
+
+-- case (near miss): OR beneath AND, or closed by a restrictive policy
+-- finds: 0
+create table visit (org_id bigint, id bigint, open boolean, primary key (org_id, id));
+create policy own on visit using ((open or id > 0) and org_id = 1 or (org_id = 2 and open));
+alter table visit enable row level security, force row level security;
+create table note (org_id bigint, id bigint, open boolean, primary key (org_id, id));
+create policy own on note using (org_id = 1 or open);
+create policy floor on note as restrictive using (org_id = 1);
+alter table note enable row level security, force row level security;
+
 -- case: held to the tenant
 -- finds: 0
 create table visit (org_id bigint, id bigint, doctor name, primary key (org_id, id));
