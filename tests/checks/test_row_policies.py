@@ -220,7 +220,7 @@ def test_how_firmly_a_text_holds(text: str, hold: Hold) -> None:
         ("((org_id = 1) AND (note = ' OR '::text))", False),
     ],
 )
-def test_what_or_puts_in_the_place_of_the_tenant_lets_past(text: str, past: bool) -> None:  # noqa: FBT001
+def test_what_or_puts_in_the_place_of_the_tenant_lets_past(text: str, past: bool) -> None:
     assert past == lets_past(reduced(text), token("org_id"))
 
 
