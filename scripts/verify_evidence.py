@@ -105,11 +105,14 @@ class Keys:
 
     def add_file(self, path: Path) -> None:
         """Trust every PEM public key in a file."""
-        blocks = re.findall(r"-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", path.read_text(), re.DOTALL)
+        text = path.read_text(encoding="ascii", errors="replace")
+        blocks = re.findall(r"-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", text, re.DOTALL)
+        if not blocks:
+            fault(f"{path} holds no public key in PEM")
         for block in blocks:
-            der = base64.b64decode("".join(block.split()))
+            der = unbase64("".join(block.split()))
             if not der.startswith(SPKI) or len(der) != len(SPKI) + 32:
-                sys.exit(f"{path} holds a key that is not Ed25519")
+                fault(f"{path} holds a key that is not Ed25519")
             self.add(der[len(SPKI) :])
 
     def add(self, raw: bytes) -> str:
@@ -374,8 +377,8 @@ class Log:
             fault(f"the first {stated['size']} records are not those of {stated['at']}")
 
 
-def verify_report(path: Path, keys: Keys) -> dict[str, list[str]]:
-    """Check one report and the sealed reports within it."""
+def verify_report(path: Path, keys: Keys, unchecked: dict[str, str]) -> dict[str, list[str]]:
+    """Check one report and the sealed reports within it; what could not be checked goes to `unchecked`, with why."""
 
     def check(body: Json, line: Json, checkpoint: Json) -> None:
         if len(line["signatures"]) != 1:
@@ -386,17 +389,25 @@ def verify_report(path: Path, keys: Keys) -> dict[str, list[str]]:
             if part["seal"] is not None:
                 check(*unseal(part))
 
-    faults: dict[str, list[str]] = {"AUTHENTIC": [], "ARTIFACTS MATCH": []}
+    faults: dict[str, list[str]] = {"AUTHENTIC": [], "COMPLETE": [], "NOT ROLLED BACK": [], "ARTIFACTS MATCH": []}
+    unchecked["COMPLETE"] = unchecked["NOT ROLLED BACK"] = "one report cannot show what else there was"
+    data = path.read_bytes()
     try:
-        body, line, checkpoint = read_report(path.read_bytes())
+        body, line, checkpoint = read_report(data)
         check(body, line, checkpoint)
     except FaultError as error:
         faults["AUTHENTIC"].append(str(error))
+        unchecked["ARTIFACTS MATCH"] = "the report is not what was sealed"
         return faults
+    away = 0
     for artifact in body["artifacts"]:
         beside = path.parent / artifact["path"]
-        if beside.is_file() and sha256(beside.read_bytes()) != artifact["sha256"]:
+        if not beside.is_file():
+            away += 1
+        elif sha256(beside.read_bytes()) != artifact["sha256"]:
             faults["ARTIFACTS MATCH"].append(f"{artifact['path']} is not what the report says")
+    if away:
+        unchecked["ARTIFACTS MATCH"] = f"{away} of {len(body['artifacts'])} files are not beside the report"
     return faults
 
 
@@ -407,26 +418,38 @@ def main() -> int:
     parser.add_argument("--trust", type=Path, action="append", required=True, help="PEM file of public keys")
     parser.add_argument("--checkpoint", type=Path, help="an older checkpoint, or a report with one in its seal")
     arguments = parser.parse_args()
+    unchecked: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as directory:
         keys = Keys(Path(directory))
         if keys.openssl is None:
             parser.error("the openssl program is needed")
-        for path in arguments.trust:
-            keys.add_file(path)
-        if arguments.path.is_dir():
-            log = Log(arguments.path, keys)
-            try:
-                log.verify(read_checkpoint(arguments.checkpoint.read_bytes()) if arguments.checkpoint else None)
-            except (FaultError, OSError) as error:
-                parser.error(str(error))
-            faults = log.faults
-        else:
-            faults = verify_report(arguments.path, keys)
+        try:
+            for path in arguments.trust:
+                keys.add_file(path)
+            faults = verify(arguments.path, arguments.checkpoint, keys, unchecked)
+        except (FaultError, OSError) as error:
+            parser.error(str(error))
     for name, found in faults.items():
-        print(f"{name}: {'no (' + '; '.join(found[:10]) + ')' if found else 'yes'}")
-    if arguments.path.is_dir() and not arguments.checkpoint:
-        print("no older checkpoint was given: a rollback to an earlier state cannot be told")
+        print(f"{name}: {answer(found, unchecked.get(name))}")
     return 4 if any(faults.values()) else 0
+
+
+def verify(path: Path, checkpoint: Path | None, keys: Keys, unchecked: dict[str, str]) -> dict[str, list[str]]:
+    """Check a log or a report; what could not be checked goes to `unchecked`, with why."""
+    if not path.is_dir():
+        return verify_report(path, keys, unchecked)
+    log = Log(path, keys)
+    log.verify(read_checkpoint(checkpoint.read_bytes()) if checkpoint else None)
+    if not checkpoint:
+        unchecked["NOT ROLLED BACK"] = "no older checkpoint was given, and the log's own is rolled back with it"
+    return log.faults
+
+
+def answer(found: list[str], why_not: str | None) -> str:
+    """Return "yes", "no" with what was found, or "not checked" with why."""
+    if found:
+        return f"no ({'; '.join(found[:10])})"
+    return f"not checked ({why_not})" if why_not else "yes"
 
 
 if __name__ == "__main__":

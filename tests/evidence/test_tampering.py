@@ -323,12 +323,40 @@ def test_the_verifier_without_dbops_agrees_that_an_untouched_log_holds(scene: Sc
     assert (completed.returncode, completed.stderr) == (0, "")
 
 
-def second_verifier(scene: Scene, directory: Path) -> subprocess.CompletedProcess[str]:
+def test_the_verifier_without_dbops_says_what_it_did_not_check(scene: Scene, tmp_path: Path) -> None:
+    completed = second_verifier(scene, tmp_path, with_checkpoint=False)
+    said = dict(line.split(": ", 1) for line in completed.stdout.splitlines())
+    assert ("yes", 0) == (said["COMPLETE"], completed.returncode)
+    assert said["NOT ROLLED BACK"].startswith("not checked (no older checkpoint")
+    report = next(path for path in sorted(scene.logs.glob("*/*.json")) if json.loads(path.read_bytes())["artifacts"])
+    alone = tmp_path / "alone.json"
+    alone.write_bytes(report.read_bytes())
+    completed = second_verifier(scene, tmp_path, alone, with_checkpoint=False)
+    said = dict(line.split(": ", 1) for line in completed.stdout.splitlines())
+    assert ("yes", 0) == (said["AUTHENTIC"], completed.returncode)
+    assert {"not checked"} == {said[name][:11] for name in ("COMPLETE", "NOT ROLLED BACK", "ARTIFACTS MATCH")}
+
+
+def test_the_verifier_without_dbops_refuses_what_is_not_there_without_a_traceback(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_bytes(b"\xff no key")
+    for path, trust in ((tmp_path / "nowhere", None), (scene.logs, tmp_path / "no.pem"), (scene.logs, tmp_path / "x")):
+        completed = second_verifier(scene, tmp_path, path, trust=trust)
+        assert (2, "") == (completed.returncode, completed.stdout)
+        assert "Traceback" not in completed.stderr
+
+
+def second_verifier(
+    scene: Scene, directory: Path, path: Path | None = None, *, trust: Path | None = None, with_checkpoint: bool = True
+) -> subprocess.CompletedProcess[str]:
     (directory / "trusted.pem").write_bytes(keys.public_pem(scene.signer))
     (directory / "older").write_bytes(checkpoint_bytes(scene.checkpoint))
-    options = ["--trust", str(directory / "trusted.pem"), "--checkpoint", str(directory / "older")]
+    options = ["--trust", str(trust or directory / "trusted.pem")]
+    options += ["--checkpoint", str(directory / "older")] if with_checkpoint else []
     return subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(scene.logs), *options], check=False, capture_output=True, text=True
+        [sys.executable, "-I", str(SCRIPT), str(path or scene.logs), *options],
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 

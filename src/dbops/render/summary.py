@@ -102,6 +102,7 @@ def _of_checks(checks: list[Check]) -> Iterator[str]:
 _AFTER_PASS = {
     "audit": "dbops backup{again}, then dbops drill{again}",
     "backup": "dbops drill --depth restore{again}",
+    "backup verify": "dbops drill --depth restore{again}",
     "suite": "run it every night: dbops suite{again} --json, and keep the evidence file with the change ticket",
     "demo": "dbops suite --database-url=URL, on a database of your own",
     _SELF_TEST: "dbops audit --database-url=URL, on a database of your own",
