@@ -55,6 +55,14 @@ def test_a_list_tells_size_age_and_what_was_found_later(made: Any, dbops: Dbops,
     assert oldest.endswith("for the auditor")
 
 
+def test_holding_tells_what_it_did_and_wants_to_know_of_which(made: Any, dbops: Dbops) -> None:
+    held = dbops("backup", "hold", made(), "--reason", "for the auditor").out
+    assert "PASS  (exit 0" in held
+    assert "Next: dbops backup list" in held
+    nameless = dbops("backup", "hold", "--reason", "none")
+    assert (2, True) == (nameless.code, "no backup is named" in nameless.err)
+
+
 def test_the_history_is_a_page_as_well(made: Any, dbops: Dbops, bare_environment: Path) -> None:
     assert 0 == dbops("backup", "list", "--output", "none.html").code
     assert "no backups in" in (bare_environment / "none.html").read_text()

@@ -217,7 +217,7 @@ class BackupHoldOptions(BackupDirOptions, RunOptions):
 
     formats: ClassVar[frozenset[Format]] = frozenset(Format) - {Format.SARIF}
 
-    id: Annotated[str, typer.Argument(metavar="ID", help="The backup.")] = ""
+    id: Annotated[str | None, typer.Argument(metavar="ID", help="The backup.")] = None
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why it is kept; without it, it is released.")] = (
         None
     )
@@ -231,6 +231,8 @@ def hold(options: BackupHoldOptions) -> Outcome:
     from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
 
+    if not options.id:
+        raise UsageError("no backup is named", hint="dbops backup list shows what there is: dbops backup hold ID")
     settings = settings_of(options)
     with recorded(options, settings, "backup hold", "backup") as (run, _):
         stored = LocalStore.open(settings.backup_dir).find(options.id)

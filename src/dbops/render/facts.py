@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dbops.model import Verdict
 from dbops.render.findings import gravest_first
 from dbops.render.quantities import counted, duration, size
-from dbops.render.summary import grounds
+from dbops.render.summary import basis_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,5 +103,4 @@ def checkpoint_line(report: Report) -> str | None:
 
 def verdict_line(report: Report) -> str:
     """Return the verdict with what it rests on, the exit code and the time taken, in one line."""
-    basis = "; ".join(grounds(report))
-    return f"{report.verdict.upper()}  {basis} (exit {report.exit_code}, {duration(report.duration_ms)})"
+    return f"{report.verdict.upper()}  {basis_line(report)}"

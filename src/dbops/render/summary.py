@@ -27,7 +27,7 @@ def print_verdict(page: Page, report: Report, view: View) -> None:
     page.blank()
     page.paragraph(
         (report.verdict.upper(), _STYLES[report.verdict]),
-        f"  {'; '.join(grounds(report))} (exit {report.exit_code}, {duration(report.duration_ms)})",
+        f"  {basis_line(report)}",
         hang=2,
     )
     if view.quiet:
@@ -47,6 +47,12 @@ def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
         checks += more_checks
         objectives += [objective for objective in more_objectives if objective not in objectives]
     return checks, objectives
+
+
+def basis_line(report: Report) -> str:
+    """Return what the verdict rests on, where there is anything, the exit code and the time taken."""
+    ended = f"(exit {report.exit_code}, {duration(report.duration_ms)})"
+    return " ".join(filter(None, ["; ".join(grounds(report)), ended]))
 
 
 def grounds(report: Report) -> Iterator[str]:
@@ -103,6 +109,8 @@ _AFTER_PASS = {
     "audit": "dbops backup{again}, then dbops drill{again}",
     "backup": "dbops drill --depth restore{again}",
     "backup verify": "dbops drill --depth restore{again}",
+    "backup hold": "dbops backup list{again}",
+    "backup prune": "dbops backup list{again}",
     "suite": "run it every night: dbops suite{again} --json, and keep the evidence file with the change ticket",
     "demo": "dbops suite --database-url=URL, on a database of your own",
     _SELF_TEST: "dbops audit --database-url=URL, on a database of your own",
