@@ -2,7 +2,8 @@
 
 A key keeps to one tenant if it has the tenant column, or a column that is new for every row (a surrogate: an identity,
 a generated default, a uuid, the single whole number of a primary key), or all columns of a foreign key to another
-tenant table, whose row is some tenant's already. What is no key: an index that is not valid, or excludes overlaps.
+tenant table, whose row is some tenant's already. The keys of the table of tenants itself are about tenants, and none
+crosses. What is no key: an index that is not valid, or excludes overlaps.
 What this module does not do: decide that a key has to be one of the whole database; a person does.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dbops.checks.catalog import Constraint
 from dbops.checks.constraining import KEY_LOCKS
 from dbops.checks.cover import covers
 from dbops.checks.datatypes import INTEGER_NAMES, base_type
@@ -32,7 +34,7 @@ from dbops.checks.surplus import expected_to_stay
 from dbops.checks.tenants import tenant_table
 
 if TYPE_CHECKING:
-    from dbops.checks.catalog import Catalog, Column, Constraint, Index
+    from dbops.checks.catalog import Catalog, Column, Index
     from dbops.checks.policy import Policy
     from dbops.checks.structure import Shape
     from dbops.checks.tenants import TenantTable
@@ -48,6 +50,8 @@ def crosses_tenants(catalog: Catalog, policy: Policy, tenant: TenantTable, index
     texts = (*index.expressions, index.predicate or "")
     if tenant.column.number in keys or any(_names(text, tenant.column) for text in texts):
         return False
+    if _is_of_tenants(catalog, tenant.table.oid, tenant.column):
+        return False
     columns = catalog.columns(index.table)
     if any(_is_surrogate(catalog, index, columns[number]) for number in keys if number):
         return False
@@ -55,6 +59,15 @@ def crosses_tenants(catalog: Catalog, policy: Policy, tenant: TenantTable, index
         set(key.columns) <= set(keys)
         for key in catalog.constraints_of(index.table)
         if key.type == "f" and tenant_table(catalog, policy, key.foreign_table or 0)
+    )
+
+
+def _is_of_tenants(catalog: Catalog, table: int, column: Column) -> bool:
+    """Return whether a table is the one of tenants: a row for each, to which other tables refer by the tenant alone."""
+    alone = (column.number,)
+    return any(key.type == "p" and key.columns == alone for key in catalog.constraints_of(table)) and any(
+        key.type == "f" and key.foreign_table == table and key.foreign_columns == alone and key.table != table
+        for key in catalog.rows(Constraint)
     )
 
 

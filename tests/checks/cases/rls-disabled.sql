@@ -24,6 +24,33 @@ create table visit_note (visit_id bigint primary key);
 -- policy: tables = ["visit_notes"]
 create table visit_note (visit_id bigint primary key);
 
+-- case: a foreign table, which has no row-level security
+-- finds: public.visit
+-- says: app may read it, it has the tenant column org_id, and a foreign table has no row-level security
+-- fix: revoke select on public.visit from app;
+-- policy: [tenancy]
+-- policy: app_roles = ["app"]
+create role app;
+create foreign data wrapper none;
+create server elsewhere foreign data wrapper none;
+create foreign table visit (org_id bigint, id bigint) server elsewhere;
+grant select on visit to app;
+
+-- case (near miss): foreign tables that the application does not read, that are exempt, or of no tenant
+-- finds: 0
+-- policy: [tenancy]
+-- policy: app_roles = ["app"]
+-- policy: exempt = [{ table = "public.rate", reason = "the same for everybody" }]
+create role app;
+create role loader;
+create foreign data wrapper none;
+create server elsewhere foreign data wrapper none;
+create foreign table visit (org_id bigint, id bigint) server elsewhere;
+grant select on visit to loader;
+create foreign table rate (org_id bigint, id bigint) server elsewhere;
+create foreign table day (id bigint) server elsewhere;
+grant select on rate, day to app;
+
 -- case (near miss): policies without effect are another rule's
 -- finds: 0
 create table visit (org_id bigint, id bigint, primary key (org_id, id));

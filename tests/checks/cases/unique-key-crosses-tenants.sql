@@ -41,6 +41,19 @@ create table visit (org_id bigint not null, id uuid primary key, place int, uniq
 create table visit (org_id bigint not null, id bigint, number int, primary key (org_id, id), unique (org_id, number));
 create table currency (code text primary key);
 
+-- case (near miss): the table of tenants itself
+-- finds: 0
+-- policy: [tenancy]
+create table clinic (org_id uuid primary key default gen_random_uuid(), subdomain text not null unique);
+create table visit (org_id uuid not null references clinic, id int, primary key (org_id, id));
+
+-- case: a row for each tenant, and yet not the table of tenants
+-- finds: public.clinic_setting_phone_key
+-- policy: [tenancy]
+create table clinic (org_id uuid primary key);
+create table clinic_setting (org_id uuid primary key references clinic, phone text unique);
+create table visit (org_id uuid not null references clinic, id int, primary key (org_id, id));
+
 -- case: nobody speaks of tenants
 -- finds: skip
 create table visit (org_id bigint not null, id bigint primary key, number int unique);

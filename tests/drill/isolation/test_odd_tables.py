@@ -172,6 +172,20 @@ def test_a_trigger_that_rewrites_the_tenant_neither_hides_a_leak_nor_makes_one_u
     assert {"insert foreign", "move out", "steal", "blind update"} <= probe(target).leaks()
 
 
+def test_a_foreign_table_within_reach_is_inconclusive_for_no_policy_applies_to_it(planted: Plant, probe: Probe) -> None:
+    found = probe(
+        planted(
+            DOCS,
+            HEALTHY,
+            "create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing",
+            "create foreign table public.remote (org_id bigint, note text) server elsewhere",
+            "create foreign table public.other (org_id bigint, note text) server elsewhere",
+            "grant select on public.remote to iso_app",
+        )
+    )
+    assert {"public.docs": Outcome.PASS, "public.remote": Outcome.INCONCLUSIVE} == found.outcomes()
+
+
 def test_an_empty_table_gets_rows_of_the_plainest_values_for_as_long_as_it_is_probed(
     planted: Plant, probe: Probe, run_sql: Callable[..., list[tuple[object, ...]]]
 ) -> None:

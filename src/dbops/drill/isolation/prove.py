@@ -148,7 +148,8 @@ def probe_role(  # noqa: PLR0913  (what the proof is about)
         proof.verdicts.extend(exempt)
         populations = _populate(stage, tables, {} if known is None else known)
         listed = _without_column(stage, options)
-        probe = RoleProbe(stage, actor, tables, populations, columns=options.columns, listed=listed)
+        foreign = _foreign(stage, options)
+        probe = RoleProbe(stage, actor, tables, populations, columns=options.columns, listed=listed, foreign=foreign)
         for verdict in probe.verdicts():
             deadline.left()
             proof.verdicts.append(verdict)
@@ -175,6 +176,12 @@ def _tables(stage: Stage, options: IsolationOptions, token: Token) -> tuple[list
         if (table.schema, table.name) in options.exempt
     ]
     return [table for table in tables if (table.schema, table.name) not in options.exempt], exempt
+
+
+def _foreign(stage: Stage, options: IsolationOptions) -> list[TenantTable]:
+    """Return the foreign tables with a tenant column that are not exempt."""
+    tables = read_tables(stage.connection, options.columns, kinds="f")
+    return [table for table in tables if (table.schema, table.name) not in options.exempt]
 
 
 def _without_column(stage: Stage, options: IsolationOptions) -> tuple[TenantTable, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.targets import Grants, TenantTable, View
 
 _NOT_GRANTED = "the role has no privilege on it"
+_FOREIGN = "a foreign table: no policy applies to it, and what its server would show was not asked"
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class RoleProbe:
     populations: Mapping[int, Population]
     columns: Sequence[str] = ("org_id",)
     listed: Sequence[TenantTable] = ()
+    foreign: Sequence[TenantTable] = ()
     with_surfaces: bool = True
     not_called: list[str] = field(default_factory=list)
 
@@ -63,8 +65,16 @@ class RoleProbe:
                 case.observations.append(Observation(probe="rows", outcome=Outcome.INCONCLUSIVE, words=why))
             yield case.verdict()
             yield from _about_others(case)
+        yield from self._foreign()
         if self.with_surfaces and (pair := self._pair()):
             yield from self._surfaces(pair)
+
+    def _foreign(self) -> Iterator[Verdict]:
+        """Yield that nothing can be told of the foreign tables with a tenant column that the role reaches."""
+        grants = read_grants(self.stage.connection, self.actor.role, [table.oid for table in self.foreign])
+        for table in self.foreign:
+            if grants[table.oid].anything:
+                yield Verdict(table.label, self.actor.role, Outcome.INCONCLUSIVE, reason=_FOREIGN)
 
     def _listed(self) -> Iterator[tuple[TableProbe, Case]]:
         """Yield a probe for each table whose tenant another one tells, with the two tenants that are found most."""

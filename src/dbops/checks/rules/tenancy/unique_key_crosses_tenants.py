@@ -6,7 +6,8 @@ Unique constraints and indexes of tenant tables, primary keys too, that do not h
 Left alone are keys that keep to one tenant by themselves: with a surrogate among their columns (an identity, a
 generated default, a uuid, a primary key that is one whole number), or with the columns of a foreign key to another
 tenant table. `credential_id` is the one exception by name: WebAuthn demands that a credential is registered once in the
-whole system, since it is looked up before anybody knows for which tenant somebody signs in.
+whole system, since it is looked up before anybody knows for which tenant somebody signs in. In the table of tenants
+itself (its primary key is the tenant column, and others refer to it) a name or subdomain is one tenant's by its nature.
 
 ## Why it matters
 

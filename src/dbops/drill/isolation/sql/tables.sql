@@ -16,7 +16,8 @@ select
     c.relkind::text as kind,
     c.relispartition as is_partition,
     coalesce(t.name, '') as tenant,
-    pg_catalog.pg_relation_is_updatable(c.oid, false) as updatable,
+    -- Of a foreign table that would ask its wrapper.
+    case when c.relkind = 'v' then pg_catalog.pg_relation_is_updatable(c.oid, false) else 0 end as updatable,
     (
         select pg_catalog.json_agg(
             pg_catalog.json_build_object(
