@@ -8,6 +8,22 @@ create table visit (at date);
 create table visit (number int not null, at date);
 create unique index visit_number on visit (number) include (at);
 
+-- case: a unique constraint on NOT NULL columns can be declared as one
+-- finds: public.visit
+-- says: the unique constraint visit_number_at_key is on NOT NULL columns, and can be declared as one
+create table visit (at date not null, number int not null, unique (number, at));
+
+-- case (near miss): something stands on the unique constraint, or it is not what a key should be
+-- finds: public.clustered, public.nullable, public.of_tenants, public.referred_to, public.wider
+-- silent: can be declared as one
+create table referred_to (number int not null unique);
+create table visit (id bigint primary key, number int references referred_to (number));
+create table clustered (number int not null unique);
+cluster clustered using clustered_number_key;
+create table nullable (number int unique);
+create table of_tenants (org_id int not null, number int not null unique);
+create table wider (number int not null, at date, unique (number) include (at));
+
 -- case: an unlogged table too
 -- finds: public.visit
 create unlogged table visit (at date);

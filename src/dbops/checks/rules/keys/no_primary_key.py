@@ -3,7 +3,7 @@
 ## What it detects
 
 Tables without a primary key. Of a partitioned table it is reported once, on the parent. Where a unique index on columns
-that are NOT NULL could become the primary key, the finding names it.
+that are NOT NULL could become the primary key, or a unique constraint on such columns could, the finding names it.
 
 ## Why it matters
 
@@ -12,9 +12,10 @@ delete, and every tool that copies or compares rows has to guess.
 
 ## How to fix
 
-Promote the unique index where there is one: that takes a lock only for an instant. Otherwise decide which columns
-identify a row; the statement of the finding adds a number for it, which rewrites the table. A partitioned table's key
-has to hold the columns it is partitioned by, so there the choice is left to you.
+Promote the unique index where there is one: that takes a lock only for an instant. A unique constraint is declared
+again as the primary key, under the same name, which builds its index anew. Otherwise decide which columns identify a
+row; the statement of the finding adds a number for it, which rewrites the table. A partitioned table's key has to hold
+the columns it is partitioned by, so there the choice is left to you.
 
 ## What it does not see
 
@@ -43,6 +44,7 @@ from dbops.checks.structure import keep_order, keys
 from dbops.checks.surplus import scans_of
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.settings import TenancyTable
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -60,11 +62,11 @@ RULE = Rule(
 _ROW_NUMBER_NAMES = ("id", "row_id", "surrogate_id")
 
 
-def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every rule has this signature)
+def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each table without a primary key."""
     for table in _candidates(catalog):
         if not any(constraint.type == "p" for constraint in catalog.constraints_of(table.oid)):
-            yield _draft(catalog, table)
+            yield _draft(catalog, policy, table)
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:  # noqa: ARG001
@@ -77,13 +79,17 @@ def _candidates(catalog: Catalog) -> tuple[Relation, ...]:
     return tuple(table for table in catalog.rows(Relation) if table.is_table and table.parent is None)
 
 
-def _draft(catalog: Catalog, table: Relation) -> Draft:
+def _draft(catalog: Catalog, policy: Policy, table: Relation) -> Draft:
     name = qualified(table.schema, table.name)
-    index = _promotable(catalog, table)
+    fitting = _fitting(catalog, table)
+    index = next((index for index in fitting if index.oid not in catalog.backed_constraints), None)
+    constraint = None if index else _exchangeable(catalog, policy, fitting)
     publication = _broken_publication(catalog, table)
     detail = "has no primary key"
     if index:
         detail += f"; the unique index {quote(index.name)} on NOT NULL columns can become it"
+    if constraint:
+        detail += f"; the unique constraint {quote(constraint.name)} is on NOT NULL columns, and can be declared as one"
     if publication:
         detail += f"; the publication {quote(publication)} sends its updates or deletes, which fail"
     return Draft(
@@ -91,14 +97,14 @@ def _draft(catalog: Catalog, table: Relation) -> Draft:
         detail=detail,
         severity=Severity.ERROR if publication else None,
         verify=statement("keys_of_table", name),
-        fix=_fix(catalog, table, index),
+        fix=_exchange(catalog, table, constraint) if constraint else _fix(catalog, table, index),
     )
 
 
-def _promotable(catalog: Catalog, table: Relation) -> Index | None:
-    """Return a unique index that ADD PRIMARY KEY USING INDEX accepts, the one with the fewest columns."""
-    if table.is_partitioned:  # not supported there
-        return None
+def _fitting(catalog: Catalog, table: Relation) -> list[Index]:
+    """Return the unique indexes that are what a primary key's would be, those with the fewest columns first."""
+    if table.is_partitioned:  # ADD PRIMARY KEY USING INDEX is not supported there
+        return []
     not_null = {column.number for column in catalog.columns(table.oid).values() if column.not_null}
     fitting = [
         index
@@ -109,14 +115,48 @@ def _promotable(catalog: Catalog, table: Relation) -> Index | None:
         and index.method == "btree"
         and index.predicate is None
         and not index.nulls_not_distinct
-        and index.oid not in catalog.backed_constraints
         and set(index.columns[: index.key_count]) <= not_null
         and not any(key.options for key in keys(catalog, index))
         and all(_compares_by_default(catalog, index, i) for i in range(index.key_count))
     ]
     # Of several alike, the one that `duplicate-index` keeps.
     scans = scans_of(catalog)
-    return min(fitting, key=lambda index: (index.key_count, keep_order(catalog, index, scans)), default=None)
+    return sorted(fitting, key=lambda index: (index.key_count, keep_order(catalog, index, scans)))
+
+
+def _exchangeable(catalog: Catalog, policy: Policy, fitting: list[Index]) -> Constraint | None:
+    """Return a unique constraint that can go, since nothing else stands on its index and no tenant is missing in it."""
+    return next(
+        (
+            catalog.backed_constraints[index.oid]
+            for index in fitting
+            if catalog.backed_constraints[index.oid].type == "u"
+            and index.oid not in catalog.referenced_indexes
+            and not index.replica_identity
+            and not index.clustered
+            and len(index.columns) == index.key_count
+            and not _forgets_tenant(catalog, policy, index)
+        ),
+        None,
+    )
+
+
+def _forgets_tenant(catalog: Catalog, policy: Policy, index: Index) -> bool:
+    """Tell whether `unique-key-crosses-tenants` may want another key in the place of this one."""
+    tenant_columns = (policy.tenancy or TenancyTable()).columns
+    numbers = {one.number for one in catalog.columns(index.table).values() if one.name in tenant_columns}
+    return bool(numbers) and not numbers & set(index.columns)
+
+
+def _exchange(catalog: Catalog, table: Relation, constraint: Constraint) -> Fix:
+    known = catalog.columns(table.oid)
+    columns = ", ".join(quote(known[number].name) for number in constraint.columns)
+    drop = f"alter table {qualified(table.schema, table.name)} drop constraint {quote(constraint.name)}, add constraint"
+    return Fix(
+        f"{drop} {quote(constraint.name)} primary key ({columns});",
+        f"{drop} {quote(constraint.name)} unique ({columns});",
+        "ACCESS EXCLUSIVE on the table while the index is built anew: reads and writes wait. Rows are not rewritten.",
+    )
 
 
 def _compares_by_default(catalog: Catalog, index: Index, position: int) -> bool:
