@@ -223,6 +223,25 @@ def test_a_view_that_reads_for_one_tenant_and_writes_for_all_is_found(planted: P
     assert {"public.docs": Outcome.PASS, "public.my_docs": Outcome.PASS} == probe(planted()).outcomes()
 
 
+def test_a_view_for_which_a_trigger_writes_is_inconclusive_since_triggers_are_off(planted: Plant, probe: Probe) -> None:
+    """The server takes a view's trigger that does not fire for a row that was written."""
+    found = probe(
+        planted(
+            DOCS,
+            HEALTHY,
+            "create view public.shown with (security_invoker) as select * from public.docs",
+            "create view public.above with (security_invoker) as select * from public.shown",
+            "grant select, insert on public.shown, public.above to iso_app",
+            "create function public.put() returns trigger language plpgsql as $$ begin"
+            " insert into public.docs (org_id, note) values (new.org_id, new.note); return new; end $$",
+            "create trigger put instead of insert on public.shown for each row execute function public.put()",
+        )
+    )
+    views = {f"public.{name}": Outcome.INCONCLUSIVE for name in ("above", "shown")}
+    assert {"public.docs": Outcome.PASS, **views} == found.outcomes()
+    assert {"write"} == {one.probe for one in found.verdict("public.shown").those(Outcome.INCONCLUSIVE)}
+
+
 def test_a_view_that_cannot_be_written_to_is_judged_by_what_it_shows(planted: Plant, probe: Probe) -> None:
     view = f"""
         create view public.sums with (security_invoker = true)

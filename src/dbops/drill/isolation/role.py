@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.targets import Grants, TenantTable, View
 
 _NOT_GRANTED = "the role has no privilege on it"
+_INSTEAD = Observation(
+    probe="write",
+    outcome=Outcome.INCONCLUSIVE,
+    words="INSTEAD OF triggers or rules write for it, and they are off here",
+)
 _FOREIGN = "a foreign table: no policy applies to it, and what its server would show was not asked"
 
 
@@ -111,7 +116,9 @@ class RoleProbe:
             case = Case(view.label, role)
             if granted.reads:
                 case.observations.extend(probe.view(view, tenant_readable=view.tenant in granted.reads))
-            if view.oid in written:
+            if view.instead and granted.writes:
+                case.observations.append(_INSTEAD)
+            elif view.oid in written:
                 case.observations.extend(self._writes_through(view, written[view.oid], granted, pair))
             yield case.verdict()
         for definer in read_definers(self.stage.connection, role):

@@ -136,16 +136,22 @@ class Grants:
         )
 
     @property
+    def writes(self) -> bool:
+        """Whether the role may write anything."""
+        return bool(self.inserts or self.updates or self.deletes)
+
+    @property
     def anything(self) -> bool:
         """Whether the role may do anything at all."""
-        return self.reaches and bool(self.reads or self.inserts or self.updates or self.deletes or self.truncates)
+        return self.reaches and bool(self.reads or self.writes or self.truncates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A view or materialized view over tenant tables; `tenant` is None where it has no tenant column.
 
-    `checked`: it has a WITH CHECK OPTION, which the server looks at after every constraint.
+    `checked`: it has a WITH CHECK OPTION, which the server looks at after every constraint. `instead`: what writes for
+    it are triggers or rules, which are off while it is probed.
     """
 
     oid: int
@@ -155,6 +161,7 @@ class View:
     tenant: str | None
     populated: bool
     checked: bool
+    instead: bool
     sources: frozenset[int]
 
     @property
