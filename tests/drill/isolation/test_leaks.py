@@ -343,6 +343,31 @@ def test_a_partition_reached_by_its_own_name_is_found(planted: Plant, probe: Pro
     assert {"public.log": Outcome.PASS, **not_granted, "public.log_1": Outcome.LEAK} == probe(target).outcomes()
 
 
+def test_rows_that_are_made_up_in_a_partition_or_a_child_raise_no_false_alarm_in_its_parent(
+    planted: Plant, probe: Probe
+) -> None:
+    """An empty DEFAULT partition takes the plainest row, and so does a child by inheritance."""
+    both = f"using (org_id = {TENANT}) with check (org_id = {TENANT})"
+    found = probe(
+        planted(
+            DOCS,
+            HEALTHY,
+            f"set role {OWNER}; create table public.docs_child () inherits (public.docs)",
+            "create table public.log (org_id bigint not null, at date not null) partition by range (at)",
+            "create table public.log_2026 partition of public.log for values from ('2026-01-01') to ('2027-01-01')",
+            "create table public.log_rest partition of public.log default",
+            "insert into public.log select i % 2 + 1, date '2026-01-01' + i from generate_series(1, 9) as i",
+            *(
+                f"alter table public.{name} enable row level security, force row level security;"
+                f" create policy own on public.{name} {both}; grant select, insert on public.{name} to iso_app"
+                for name in ("docs_child", "log", "log_2026", "log_rest")
+            ),
+        )
+    )
+    assert {"docs", "docs_child", "log", "log_2026", "log_rest"} == {one.split(".")[1] for one in found.outcomes()}
+    assert {Outcome.PASS} == set(found.outcomes().values())
+
+
 def test_partitions_by_tenant_are_proven_through_their_root(planted: Plant, probe: Probe) -> None:
     target = planted(
         PARTITIONED.replace("partition by range (at)", "partition by list (org_id)")

@@ -106,6 +106,14 @@ def seed(stage: Stage, table: TenantTable, found: Population, others: Sequence[s
         found.nobody = 0 if _copy_row(stage, table, found.samples[first], None) else 1
 
 
+def count_again(stage: Stage, table: TenantTable, found: Population) -> None:
+    """Count the rows of the two tenants once more: what was made in a partition or child is in its parent as well."""
+    for tenant in found.tenants:
+        answer = stage.attempt(None, statements.count_rows(table.identifier, table.tenant, tenant))
+        if not answer.refused:
+            _, found.counts[tenant], found.nobody = answer.values
+
+
 def _play_without_rows(table: TenantTable, found: Population, others: Sequence[str]) -> None:
     """Say why there are fewer than two tenants with rows, and play the missing ones with ids alone."""
     missing = _strangers(table, found, others)[: _FEW - len(found.tenants)]

@@ -19,7 +19,7 @@ from dbops.backup.counting import read_sequences
 from dbops.backup.source import read_tables as read_everything
 from dbops.drill.isolation import report, statements
 from dbops.drill.isolation.document import evidence_of
-from dbops.drill.isolation.population import Population, read_population, seed
+from dbops.drill.isolation.population import Population, count_again, read_population, seed
 from dbops.drill.isolation.presets import presets_of
 from dbops.drill.isolation.role import RoleProbe
 from dbops.drill.isolation.selfcheck import self_check
@@ -202,6 +202,10 @@ def _populate(stage: Stage, tables: list[TenantTable], known: dict[int, Populati
         for trigger in table.armed:
             stage.try_to(statements.disarm(table, trigger))
         seed(stage, table, populations[table.oid], others)
+    if any(made.counts != known[oid].counts or made.nobody != known[oid].nobody for oid, made in populations.items()):
+        for table in tables:
+            if table.has_children or table.is_partition:
+                count_again(stage, table, populations[table.oid])
     return populations
 
 

@@ -79,6 +79,7 @@ class TenantTable:
     keys: tuple[Key, ...]
     armed: tuple[str, ...]
     updatable: int = 0
+    has_children: bool = False
 
     @property
     def label(self) -> str:
@@ -219,6 +220,7 @@ def _table(row: Mapping[str, Any]) -> TenantTable:
         keys=tuple(Key(qualified(key["schema"], key["name"]), tuple(key["columns"])) for key in row["keys"]),
         armed=tuple(row["armed"]),
         updatable=row["updatable"],
+        has_children=row["has_children"],
     )
 
 

@@ -15,6 +15,7 @@ select
     c.relname::text as name,
     c.relkind::text as kind,
     c.relispartition as is_partition,
+    c.relhassubclass as has_children,
     coalesce(t.name, '') as tenant,
     -- Of a foreign table that would ask its wrapper.
     case when c.relkind = 'v' then pg_catalog.pg_relation_is_updatable(c.oid, false) else 0 end as updatable,
