@@ -131,6 +131,11 @@ def test_verify_can_rebuild_the_schema(made: Any, dbops: Dbops) -> None:
 
 
 def test_verify_of_nothing_cannot_be_carried_out(dbops: Dbops, bare_environment: Path) -> None:
+    for command in (["verify"], ["verify", "20260101T000000Z-abcdef"], ["hold", "x", "--reason", "y"]):
+        answered = dbops("backup", *command)
+        assert (3, True) == (answered.code, "there is no backup directory" in answered.err)
+    assert not (bare_environment / "backups").exists()
+    (bare_environment / "backups").mkdir(mode=0o700)
     assert 3 == dbops("backup", "verify").code
     assert 2 == dbops("backup", "verify", "20260101T000000Z-abcdef").code
     assert 2 == dbops("backup", "verify", "--all", "20260101T000000Z-abcdef").code

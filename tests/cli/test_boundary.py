@@ -130,6 +130,7 @@ def test_options_that_do_not_go_together_exit_2(dbops: Dbops, words: list[str], 
     answered = dbops("audit", *words)
     assert 2 == answered.code
     assert said in answered.err
+    assert 1 == answered.err.count("dbops audit: ")
 
 
 def ended_by(error: BaseException, *words: str) -> int:

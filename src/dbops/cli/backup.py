@@ -153,7 +153,7 @@ def verify(options: BackupVerifyOptions) -> Outcome:
         deadline=limit,
         identity=settings.backup.identity,
     )
-    store = LocalStore.open(settings.backup_dir)
+    store = LocalStore.existing(settings.backup_dir)
     with (
         recorded(options, settings, "backup verify", "backup") as (run, progress),
         telling(store.directory / REPORT, run) as line,
@@ -199,7 +199,7 @@ def prune(options: BackupPruneOptions) -> Outcome:
             "neither keep_last nor keep_for says what may go",
             hint='set one in [backup] of dbops.toml: keep_for = "35d"',
         )
-    store = LocalStore.open(settings.backup_dir)
+    store = LocalStore.existing(settings.backup_dir)
     with (
         recorded(options, settings, "backup prune", "backup") as (run, _),
         telling(store.directory / REPORT, run) as line,
@@ -235,7 +235,7 @@ def hold(options: BackupHoldOptions) -> Outcome:
         raise UsageError("no backup is named", hint="dbops backup list shows what there is: dbops backup hold ID")
     settings = settings_of(options)
     with recorded(options, settings, "backup hold", "backup") as (run, _):
-        stored = LocalStore.open(settings.backup_dir).find(options.id)
+        stored = LocalStore.existing(settings.backup_dir).find(options.id)
         if not isinstance(stored, StoredBackup):
             raise DamageError(f"{stored.path}: {stored.reason}")
         if options.reason:

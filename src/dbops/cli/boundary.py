@@ -179,7 +179,8 @@ def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
     options = invocation.known_options()
     try:
         for unwritten in _write_files(outcome, options):
-            explain(invocation, unwritten.message, unwritten.hint)
+            if not isinstance(ours, UsageError):  # which may be that very file, and is told below
+                explain(invocation, unwritten.message, unwritten.hint)
         _summarise(outcome, invocation)
         if options.wants_document() or report.steps or report.checks or report.reports:
             _print_report(outcome, options)

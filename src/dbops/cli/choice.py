@@ -89,11 +89,7 @@ def drill_chosen(
 def _store(settings: Settings) -> LocalStore:
     from dbops.storage.local import LocalStore
 
-    if not settings.backup_dir.is_dir():
-        raise UnavailableError(
-            f"there is no backup directory {settings.backup_dir}", hint="make a backup: dbops backup"
-        )
-    return LocalStore.open(settings.backup_dir)
+    return LocalStore.existing(settings.backup_dir)
 
 
 def _find(

@@ -62,6 +62,13 @@ class LocalStore:
         # Absolute, since programs do not run in our working directory.
         return cls(secure_directory(directory.absolute(), error=UnavailableError))
 
+    @classmethod
+    def existing(cls, directory: Path) -> Self:
+        """Return the store in `directory`; UnavailableError where there is none, which may be a mount that failed."""
+        if not directory.is_dir():
+            raise UnavailableError(f"there is no backup directory {directory}", hint="make a backup: dbops backup")
+        return cls.open(directory)
+
     def lock(self, key: str, *, holder: str) -> AbstractContextManager[None]:
         """Hold this store for one database; LockedError at once when another run does."""
         return locked(self.directory / f".{key}.lock", holder=holder, error=UnavailableError)
