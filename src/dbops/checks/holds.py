@@ -57,6 +57,7 @@ def hold_in(text: str, tokens: str) -> Hold:
     return Hold.FAILS_OPEN if open_case or _WITH_DEFAULT.search(text) else Hold.BINDS
 
 
+@lru_cache(maxsize=4096)
 def lets_past(text: str, tokens: str) -> bool:
     """Return whether OR puts a condition that says nothing of tenants in the place of one that holds."""
     text = _bare(text)
