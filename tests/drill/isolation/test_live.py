@@ -145,6 +145,21 @@ def test_a_table_of_one_tenant_is_inconclusive_for_nothing_can_be_made_up(
     assert {"public.docs": "inconclusive"} == outcomes(report, tmp_path / "logs")
 
 
+def test_a_foreign_table_within_reach_is_named_as_not_tested(
+    planted: Callable[..., Target], live: Live, tmp_path: Path
+) -> None:
+    target = planted(
+        DOCS,
+        HEALTHY,
+        "create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing",
+        "create foreign table public.remote (org_id bigint, note text) server elsewhere",
+        f"grant select on public.remote to {APP}",
+    )
+    report = live(target)
+    assert {"public.docs": "pass", "public.remote": "inconclusive"} == outcomes(report, tmp_path / "logs")
+    assert any(text.startswith(f"tenant isolation of public.remote as {APP}: a foreign") for text in report.not_tested)
+
+
 def test_a_function_that_a_policy_calls_cannot_write(
     planted: Callable[..., Target], live: Live, run_sql: Callable[..., list[tuple[Any, ...]]]
 ) -> None:

@@ -21,6 +21,7 @@ from dbops.drill.isolation.live_table import LiveProbe
 from dbops.drill.isolation.policies import Simulation, read_policies
 from dbops.drill.isolation.population import unknown_tenant
 from dbops.drill.isolation.presets import presets_of
+from dbops.drill.isolation.role import FOREIGN
 from dbops.drill.isolation.stage import Actor, Stage
 from dbops.drill.isolation.targets import read_grants, read_tables
 from dbops.drill.isolation.verdicts import Case, Outcome, Verdict
@@ -110,6 +111,14 @@ class _Live:
                 unknown = unknown_tenant(table.tenant_column)
                 probe = LiveProbe(self.stage, table, grants[table.oid], actor, simulation, unknown)
                 self.probes.append((probe, Case(table.label, role, list(probe.untouched()))))
+        yield from self._foreign(role)
+
+    def _foreign(self, role: str) -> Iterator[Verdict]:
+        tables = read_tables(self.stage.connection, self.options.columns, kinds="f")
+        grants = read_grants(self.stage.connection, role, [table.oid for table in tables])
+        for table in tables:
+            if grants[table.oid].anything and (table.schema, table.name) not in self.options.exempt:
+                yield Verdict(table.label, role, Outcome.INCONCLUSIVE, reason=FOREIGN)
 
     def rest(self) -> Iterator[Verdict]:
         """Yield the verdicts of what was begun: a setting that was set once is never again as if it had not been."""

@@ -30,7 +30,7 @@ _INSTEAD = Observation(
     outcome=Outcome.INCONCLUSIVE,
     words="INSTEAD OF triggers or rules write for it, and they are off here",
 )
-_FOREIGN = "a foreign table: no policy applies to it, and what its server would show was not asked"
+FOREIGN = "a foreign table: no policy applies to it, and what its server would show was not asked"
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class RoleProbe:
         grants = read_grants(self.stage.connection, self.actor.role, [table.oid for table in self.foreign])
         for table in self.foreign:
             if grants[table.oid].anything:
-                yield Verdict(table.label, self.actor.role, Outcome.INCONCLUSIVE, reason=_FOREIGN)
+                yield Verdict(table.label, self.actor.role, Outcome.INCONCLUSIVE, reason=FOREIGN)
 
     def _listed(self) -> Iterator[tuple[TableProbe, Case]]:
         """Yield a probe for each table whose tenant another one tells, with the two tenants that are found most."""
