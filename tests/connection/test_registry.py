@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,23 @@ def test_a_living_lease_is_spared(place: Path, tmp_path: Path) -> None:
     assert registry.sweep() == []
     assert lease.directory.exists()
     lease.end()
+
+
+def test_no_run_sweeps_a_living_one_however_they_meet(place: Path, tmp_path: Path) -> None:
+    """Each lock belongs to a file as it was opened, so that threads meet here as processes do."""
+
+    def run(_number: int) -> list[Path]:
+        swept = []
+        for _ in range(60):
+            lease = registry.lease(tmp_path)
+            swept += registry.sweep()
+            assert lease.directory.is_dir()
+            lease.end()
+        return swept
+
+    with ThreadPoolExecutor(8) as runs:
+        assert [[]] * 8 == list(runs.map(run, range(8)))
+    assert (False, []) == (place.exists(), list(tmp_path.iterdir()))
 
 
 def test_an_orphan_is_removed_with_its_entry(place: Path, tmp_path: Path) -> None:

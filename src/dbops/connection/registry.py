@@ -34,6 +34,8 @@ PREFIX = "dbops-"
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 # An immediate shutdown takes at most this long: PostgreSQL itself kills what ignores it after 5 seconds.
 _SHUTDOWN_SECONDS = 8.0
+# As often a place is looked at before it counts as unusable.
+_LOOKS = 20
 # Names of the processes that a scratch server consists of.
 _OURS = frozenset({"postgres", "initdb"})
 _PROC = Path("/proc")
@@ -163,14 +165,25 @@ def _is_private(path: Path) -> bool:
 def _registry() -> Path:
     """Return the first place that is, or can be made, a private directory of this user."""
     for place in _places():
-        with contextlib.suppress(OSError):
-            place.mkdir(mode=0o700)
-        if _is_private(place) and os.access(place, os.W_OK):
+        if _made_private(place):
             return place
     raise UnavailableError(
         f"no private directory to register a scratch server in: tried {', '.join(map(str, _places()))}",
         hint="make one of them writable, or remove it when somebody else owns it",
     )
+
+
+def _made_private(place: Path) -> bool:
+    """Tell whether a place is, or now was made, a private directory of this user.
+
+    More than one look: with the last entry of another run goes the directory, at whatever moment.
+    """
+    for _ in range(_LOOKS):
+        with contextlib.suppress(OSError):
+            place.mkdir(mode=0o700)
+        if _is_private(place) and os.access(place, os.W_OK):
+            return True
+    return False
 
 
 def _new_entry(content: bytes) -> tuple[Path, int]:
