@@ -22,6 +22,8 @@ from dbops.cli.options import CommonOptions, Outcome, command
 from dbops.cli.running import time_limit_of
 from dbops.errors import ConnectionFailedError, DamageError, StoppedError
 from dbops.evidence.run import report_without_run
+from dbops.model import TargetInfo, Verdict
+from dbops.render.summary import next_command
 from dbops.secrets import remember
 
 if TYPE_CHECKING:
@@ -265,6 +267,13 @@ def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
 def test_the_next_command_can_be_pasted_whatever_the_directories_are_called() -> None:
     options = CommonOptions(log_dir=Path("my logs; rm"))
     assert " --log-dir='my logs; rm'" == options.view(Outcome(report_without_run("audit")), problem=False).again
+
+
+def test_what_follows_a_doctor_is_an_audit_with_the_options_that_an_audit_knows() -> None:
+    looked = TargetInfo(host="db", port=5432, database="erp", user="me")
+    report = report_without_run("doctor").model_copy(update={"verdict": Verdict.PASS, "target": looked})
+    again = " --database-url=... --log-dir='my logs' --backup-dir='my backups'"
+    assert "dbops audit --database-url=... '--log-dir=my logs'" == next_command(report, again)
 
 
 def test_an_audit_and_a_doctor_end_by_themselves_and_a_backup_takes_the_time_it_needs() -> None:

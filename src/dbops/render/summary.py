@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,14 @@ def next_command(report: Report, again: str = "") -> str:
     if report.command == "drill":
         restored = report.restorability is Verdict.PASS
         return f"dbops suite{again}" if restored else f"dbops backup{again}, then dbops drill --depth restore{again}"
+    if report.command == "doctor":
+        again = _without(again, "--backup-dir=")  # which an audit does not know
     return _AFTER_PASS.get(report.command, repeated).format(again=again)
+
+
+def _without(again: str, option: str) -> str:
+    words = (shlex.quote(word) for word in shlex.split(again) if not word.startswith(option))
+    return "".join(f" {word}" for word in words)
 
 
 def _mend(report: Report) -> str:
