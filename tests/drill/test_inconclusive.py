@@ -198,7 +198,7 @@ def test_code_that_never_ends_is_ended_by_the_wall_deadline_wherever_it_hides(
     told = _inconclusive(report)
     assert "25 s allowed for the drill have passed" in told.message
     assert "--timeout" in told.hint
-    assert "analyze" == report.steps[-1].name
+    assert "restore/statistics and checkpoint" == report.steps[-1].name
     assert report.duration_ms < 60_000
 
 

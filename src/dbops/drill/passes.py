@@ -155,13 +155,15 @@ class Rebuild:
         wanted = output.with_suffix(".use")
         wanted.write_text(use_list(entries), encoding="ascii")
         environment = self._who().program_environment(self.directory)
+        look = guarding(self.copy.server.directory)
+        look()  # a pass may be over before the first tick
         completed = run(
             self.tools.program("pg_restore"),
             [*arguments, f"--use-list={wanted}", *_COMMON, str(self.archive)],
             output=output,
             environment={**environment, "PGAPPNAME": f"dbops {phase}", "PGOPTIONS": _OPTIONS},
             deadline=self.deadline.left(),
-            on_tick=guarding(self.copy.server.directory),
+            on_tick=look,
         )
         self.said.append(Said(phase, completed.exit_code, _error_lines(completed.stderr)))
         return completed

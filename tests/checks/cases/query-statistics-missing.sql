@@ -19,11 +19,14 @@ create view pg_stat_statements_info as select 100::bigint as dealloc, now() - in
 -- case: it counts, and shows it
 -- finds: 0
 create extension pg_stat_statements;
+-- The tests before this one may have had more statements than entries.
+select pg_stat_statements_reset();
 
 -- case (near miss): in whatever schema
 -- finds: 0
 create schema statistics;
 create extension pg_stat_statements schema statistics;
+select statistics.pg_stat_statements_reset();
 
 -- case (near miss): some entries are thrown out each day
 -- finds: 0
