@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dbops.drill.rehearsal import Rehearsed
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Progress, TargetInfo
-    from dbops.storage.local import LocalStore
+    from dbops.storage.store import Store
     from dbops.storage.stored import StoredBackup
 
 # Where a manifest does not say how large its database was: a dump is rarely a tenth of it.
@@ -53,7 +53,7 @@ _EXPANSION = 10
 
 def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
     identity: TargetInfo,
-    store: LocalStore,
+    store: Store,
     run: Run,
     *,
     options: DrillOptions,
@@ -81,7 +81,7 @@ def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
         raise
 
 
-def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal, chosen: StoredBackup | None) -> None:
+def _drill(identity: TargetInfo, store: Store, rehearsal: Rehearsal, chosen: StoredBackup | None) -> None:
     run, watch = rehearsal.run, rehearsal.watch
     with watch.phase("find backup") as step:
         stored = chosen or _newest(identity, store)
@@ -91,7 +91,7 @@ def _drill(identity: TargetInfo, store: LocalStore, rehearsal: Rehearsal, chosen
 
 
 @contextlib.contextmanager
-def _attested(store: LocalStore, stored: StoredBackup, run: Run) -> Iterator[None]:
+def _attested(store: Store, stored: StoredBackup, run: Run) -> Iterator[None]:
     """Write beside the backups what the drill came to, so that retention knows which of them are good."""
     outcome, detail = Verdict.INCONCLUSIVE, None
     try:
@@ -115,7 +115,7 @@ def _attested(store: LocalStore, stored: StoredBackup, run: Run) -> Iterator[Non
             run.note(f"what the drill came to is not kept beside the backups: {error.message}")
 
 
-def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal) -> None:
+def _drill_stored(store: Store, stored: StoredBackup, rehearsal: Rehearsal) -> None:
     run, watch = rehearsal.run, rehearsal.watch
     with watch.phase("verify hash"):
         verify_hashes(stored)
@@ -148,7 +148,7 @@ def _drill_stored(store: LocalStore, stored: StoredBackup, rehearsal: Rehearsal)
             prove_fixes(rehearsal, rehearsed.copy, fixes)
 
 
-def _history(store: LocalStore, stored: StoredBackup) -> list[BackupManifest]:
+def _history(store: Store, stored: StoredBackup) -> list[BackupManifest]:
     """Return the published backups of the database that `stored` is of, oldest first."""
     source = stored.manifest.source
     return [one.manifest for one in store.history(source.system_identifier, source.database)]
@@ -159,7 +159,7 @@ def _scenario(history: list[BackupManifest], stored: StoredBackup) -> str:
     return OLDER if history and history[-1].id != stored.manifest.id else NEWEST
 
 
-def _newest(identity: TargetInfo, store: LocalStore) -> StoredBackup:
+def _newest(identity: TargetInfo, store: Store) -> StoredBackup:
     if identity.system_identifier is None:
         raise UnavailableError(
             "the server does not tell which cluster it is, so its backups cannot be told from others",
