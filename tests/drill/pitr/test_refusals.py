@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.connection.server import ScratchServer
+    from dbops.drill.pitr.archive import Listing
     from dbops.model import Report
 
 
@@ -167,7 +168,10 @@ def test_an_archive_on_another_file_system_needs_room_for_its_copy(
 ) -> None:
     from dbops.drill.pitr import drill as module
 
-    there = list_archive(archiving.archive)
-    huge = {name: replace(one, bytes=1 << 60) for name, one in there.entries.items()}
-    monkeypatch.setattr(module, "list_archive", lambda _: replace(there, entries=huge, device=-1))
+    def huge(archive: Path) -> Listing:  # asked again each time: the base backup's log may still be on its way
+        there = list_archive(archive)
+        entries = {name: replace(one, bytes=1 << 60) for name, one in there.entries.items()}
+        return replace(there, entries=entries, device=-1)
+
+    monkeypatch.setattr(module, "list_archive", huge)
     assert "the archived log needs about" in problem(drill(canary=False, base_backup=base_backup))
