@@ -48,6 +48,18 @@ def test_other_bytes_are_refused_by_the_strict_reader(data: bytes) -> None:
         read_strict(data)
 
 
+@pytest.mark.parametrize("spelling", ["100000000000000", "1000000000000000", "9007199254740991"])
+def test_an_integer_that_every_reader_reads_exactly_is_read(spelling: str) -> None:
+    assert [int(spelling), -int(spelling)] == read_strict(f"[{spelling},-{spelling}]".encode())
+
+
+@pytest.mark.parametrize("spelling", ["9007199254740992", "10000000000000000", "9" * 5000])
+def test_an_integer_that_some_reader_would_round_is_refused(spelling: str) -> None:
+    for signed in (spelling, "-" + spelling):
+        with pytest.raises(NotCanonicalError, match="too large to be exact"):
+            read_strict(signed.encode())
+
+
 @pytest.mark.parametrize("depth", [900, 5_000, 500_000])
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_nesting_bombs_are_refused_without_running_out_of_stack(opening: str, depth: int) -> None:

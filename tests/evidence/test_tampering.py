@@ -21,7 +21,7 @@ from dbops.evidence.answers import Question
 from dbops.evidence.canonical import canonical, readable
 from dbops.evidence.examine import examine, load_checkpoint
 from dbops.evidence.keys import Trust
-from dbops.evidence.reader import BrokenProofError, read_checkpoint, read_line
+from dbops.evidence.reader import BrokenProofError, read_checkpoint, read_line, signed_part
 from dbops.evidence.records import Head, Statement
 from dbops.evidence.seal import (
     NOTHING_BEFORE,
@@ -36,6 +36,7 @@ from dbops.evidence.seal import (
 from dbops.evidence.ticket import examine_report
 from dbops.evidence.verify import (
     Chain,
+    Known,
     check_checkpoint,
     check_checkpoint_signature,
     check_seal,
@@ -409,16 +410,19 @@ def test_every_flipped_bit_of_the_checkpoint_is_caught(
     assert accepted == []
 
 
+@pytest.mark.parametrize("line_at_hand", [False, True], ids=["with nothing else", "with its line at hand"])
 def test_every_flipped_bit_of_a_report_is_caught_with_nothing_but_the_public_key(
-    signer: Signer, finished: Callable[..., Report], logs: Path, capsys: pytest.CaptureFixture[str]
+    signer: Signer, finished: Callable[..., Report], logs: Path, capsys: pytest.CaptureFixture[str], line_at_hand: bool
 ) -> None:
     report = finished()
     trust = Trust({}).and_key(signer.public)
     data = (logs / "backup-drill" / f"{report.run_id}.json").read_bytes()
+    line = (logs / "evidence" / "log.jsonl").read_bytes().splitlines()[-1]
+    known = Known(signed_part(line), read_line(line).statement) if line_at_hand else None
 
     def holds(flipped: bytes) -> bool:
         try:
-            return not check_seal(read_report(flipped), trust)
+            return not check_seal(read_report(flipped, known), trust)
         except BrokenProofError:
             return False
 

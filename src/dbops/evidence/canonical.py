@@ -7,14 +7,16 @@ rule makes most of the others redundant; they stand, since each names what is wr
 
 from __future__ import annotations
 
-import functools
 import json
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # RFC 8785 numbers are IEEE doubles: beyond this, two integers can have one spelling.
 LARGEST_INTEGER = 2**53 - 1
+_LONGEST_INTEGER = len(str(LARGEST_INTEGER))
 DEEPEST = 64
-_CONTAINERS = {dict, list}
 
 
 class NotCanonicalError(ValueError):
@@ -74,28 +76,21 @@ def read_strict(data: bytes) -> Any:
 
 
 def _indented(value: Any, newline: str) -> str:
-    """Return what `json.dumps(value, indent=2)` does, three times as fast: the encoder in C knows no indentation.
-
-    A container without containers is left to that encoder, with the line break as part of its separator.
-    """
-    if not value or type(value) not in _CONTAINERS:
-        return _encoder(newline).encode(value)
+    """Return what `json.dumps(value, indent=2)` does, three times as fast: the encoder in C knows no indentation."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return _ATOMS[kind](value)
+    if kind not in _CONTAINERS:
+        return _PLAIN.encode(value)
     inner = newline + "  "
-    items = value.values() if isinstance(value, dict) else value
-    if not any(item for item in items if type(item) in _CONTAINERS):
-        text = _encoder(inner).encode(value)
-        return f"{text[0]}{inner}{text[1:-1]}{newline}{text[-1]}"
-    parts = [_indented(item, inner) for item in items]
-    if isinstance(value, dict):
-        keys = map(json.encoder.encode_basestring_ascii, value)
-        parts = [f"{key}: {part}" for key, part in zip(keys, parts, strict=True)]
-        return f"{{{inner}{f',{inner}'.join(parts)}{newline}}}"
-    return f"[{inner}{f',{inner}'.join(parts)}{newline}]"
-
-
-@functools.cache
-def _encoder(newline: str) -> json.JSONEncoder:
-    return json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(f",{newline}", ": "))
+    if kind is list:
+        items = [_ATOMS[type(item)](item) if type(item) in _ATOMS else _indented(item, inner) for item in value]
+        return f"[{inner}{f',{inner}'.join(items)}{newline}]" if items else "[]"
+    items = [
+        f"{_quoted(key)}: {_ATOMS[type(item)](item) if type(item) in _ATOMS else _indented(item, inner)}"
+        for key, item in value.items()
+    ]
+    return f"{{{inner}{f',{inner}'.join(items)}{newline}}}" if items else "{}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,7 +102,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(spelling: str) -> int:
     # The length first: Python would refuse thousands of digits with an error of its own, and take its time.
-    if len(spelling) > len(str(-LARGEST_INTEGER)) or abs(int(spelling)) > LARGEST_INTEGER:
+    if len(spelling) < _LONGEST_INTEGER:
+        return int(spelling)
+    if len(spelling) > _LONGEST_INTEGER + 1 or abs(int(spelling)) > LARGEST_INTEGER:
         raise NotCanonicalError("an integer is too large to be exact everywhere")
     return int(spelling)
 
@@ -116,7 +113,19 @@ def _refuse_number(_spelling: str) -> Never:
     raise NotCanonicalError("a number is not an integer")
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_quoted = json.encoder.encode_basestring_ascii
+_PLAIN = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
+_CONTAINERS = {dict, list}
+# What a value that is no container is written with; a subclass of one of these is left to the encoder.
+_ATOMS: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    int: int.__repr__,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_refuse_number, parse_constant=_refuse_number
 )

@@ -17,12 +17,13 @@ from dbops.errors import EvidenceBrokenError, UsageError
 from dbops.evidence.answers import Answer, Answered, Property, Question, Verification, no, objectives_answer
 from dbops.evidence.gaps import GapFinder
 from dbops.evidence.history import report_files
-from dbops.evidence.reader import LONGEST_LINE, BrokenProofError, read_checkpoint, read_line
+from dbops.evidence.reader import LONGEST_LINE, BrokenProofError, read_checkpoint, read_line, signed_part
 from dbops.evidence.records import Checkpoint, KeyRotated, Line, LogRepaired, RunAborted, RunFinished
 from dbops.evidence.tally import ObjectiveTally
 from dbops.evidence.ticket import examine_report
 from dbops.evidence.verify import (
     Chain,
+    Known,
     check_checkpoint,
     check_checkpoint_signature,
     is_sealed_with,
@@ -215,29 +216,29 @@ class _Examination:
             self._match_file(f"evidence/{record.torn.path}", record.torn.sha256)
         if not isinstance(record, RunFinished | RunAborted) or not line.statement.subject:
             return None
-        body = self._match_report(record, data, chain)
+        body = self._match_report(line, record.report, data, chain)
         for subject in line.statement.subject[1:]:
             self._match_file(subject.name, subject.digest.sha256)
         return body
 
-    def _match_report(self, record: RunFinished | RunAborted, data: bytes, chain: Chain) -> dict[str, Any] | None:
-        self.named.add(record.report)
+    def _match_report(self, line: Line, name: str, data: bytes, chain: Chain) -> dict[str, Any] | None:
+        self.named.add(name)
         try:
-            report = read_report((self.directory / record.report).read_bytes())
+            report = read_report((self.directory / name).read_bytes(), Known(signed_part(data), line.statement))
         except OSError as cause:
-            self.unmatched.append(f"{record.report} cannot be read: {cause.strerror}")
+            self.unmatched.append(f"{name} cannot be read: {cause.strerror}")
             return None
         except BrokenProofError as cause:
-            self.unmatched.append(f"{record.report}: {cause}")
+            self.unmatched.append(f"{name}: {cause}")
             return None
         if not is_sealed_with(report, data):
-            self.unmatched.append(f"{record.report} is sealed with another record than the one in the log")
+            self.unmatched.append(f"{name} is sealed with another record than the one in the log")
             return None
         self.checked += 1
         if report.seal.envelope.signatures and self.question.trust:
             # Its statement is the line's, and has been looked at there.
             fault = check_checkpoint_signature(report.seal.checkpoint, chain.ever_trusted)
-            self.forged_seals += [f"{record.report}: its checkpoint {fault}"] if fault else []
+            self.forged_seals += [f"{name}: its checkpoint {fault}"] if fault else []
         self.tally.take(report.body)
         return report.body
 

@@ -197,6 +197,14 @@ def check_checkpoint_signature(checkpoint: Checkpoint, trust: Trust) -> str | No
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A statement of a line that has been read, and the bytes it was read from."""
+
+    payload: bytes
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
 class SealedReport:
     """A report that has been read: its JSON without the seal, the seal, and the statement that the seal carries."""
 
@@ -214,16 +222,19 @@ class SealedReport:
         return record
 
 
-def read_report(data: bytes) -> SealedReport:
-    """Return the report that the bytes of a file are; BrokenProofError unless it is sealed and spelled as written."""
+def read_report(data: bytes, known: Known | None = None) -> SealedReport:
+    """Return the report that the bytes of a file are; BrokenProofError unless it is sealed and spelled as written.
+
+    `known` is a statement that has been read already: a seal that carries the same bytes is not read again.
+    """
     try:
         document = read_readable(data)
     except NotCanonicalError as cause:
         raise BrokenProofError(str(cause)) from None
-    return unseal(document)
+    return unseal(document, known)
 
 
-def unseal(document: Any) -> SealedReport:
+def unseal(document: Any, known: Known | None = None) -> SealedReport:
     """Return a report that has been read as JSON; BrokenProofError unless its seal is about it."""
     if not isinstance(document, dict) or document.get("seal") is None:
         raise BrokenProofError("it has no seal")
@@ -232,7 +243,8 @@ def unseal(document: Any) -> SealedReport:
     if payload is None:
         raise BrokenProofError("the payload of its seal is not base64")
     body = {name: value for name, value in document.items() if name != "seal"}
-    report = SealedReport(body, seal, payload, read_statement(payload))
+    statement = known.statement if known and known.payload == payload else read_statement(payload)
+    report = SealedReport(body, seal, payload, statement)
     for fault in _contradictions(report):
         raise BrokenProofError(fault)
     return report
