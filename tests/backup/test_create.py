@@ -216,6 +216,13 @@ FAULTS = {
         "$real" "$@"
         size=$(wc -c <"$f"); head -c $((size * 2 / 3)) "$f" >"$f.half"; cat "$f.half" >"$f"; rm "$f.half"; exit 0""",
     ),
+    "a row changes after it was decoded": (
+        "pg_dump",
+        """for a in "$@"; do case $a in --file=*) f=${a#--file=};; esac; done
+        "$real" "$@"
+        sleep 0.3; size=$(wc -c <"$f")
+        printf 'no zlib here' | dd of="$f" bs=1 seek=$((size - 40)) conv=notrunc 2>/dev/null; exit 0""",
+    ),
     "pg_restore fails": ("pg_restore", "exit 1"),
     "pg_restore crashes": ("pg_restore", "kill -SEGV $$"),
 }

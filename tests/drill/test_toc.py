@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dbops.backup.toc import Header, Item, Toc, read_toc
 from dbops.connection.binaries import find_client, find_embedded, find_server
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
@@ -17,7 +18,6 @@ from dbops.drill.contents import parse_listing
 from dbops.drill.needs import database_of, extensions_of, needs_of
 from dbops.drill.recognise import recognise
 from dbops.drill.strangers import strangers
-from dbops.drill.toc import Header, Item, Toc, read_toc
 from dbops.errors import DamageError, UnavailableError
 
 if TYPE_CHECKING:

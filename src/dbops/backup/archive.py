@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dbops.connection.process import Completed, run
+from dbops.connection.process import NOTHING, Completed, run
 from dbops.errors import ProgramFailedError
 from dbops.secrets import redact
 
@@ -85,9 +85,12 @@ class Archiver:
         extra: tuple[str, ...] = (),
         on_tick: Callable[[], None] | None = None,
     ) -> Completed:
-        """Write a dump of `target` to `archive`, which exists already (a directory: empty); the caller judges it."""
+        """Write a dump of `target` to `archive`, which exists already (a directory: empty); the caller judges it.
+
+        It is not synced: whoever keeps it brings it to disk.
+        """
         arguments = [
-            *(form or Form()).arguments(self.binaries.major), "--no-password",
+            *(form or Form()).arguments(self.binaries.major), "--no-password", "--no-sync",
             f"--lock-wait-timeout={round(lock_wait_seconds * 1000)}",
             f"--file={archive}", *extra,
         ]  # fmt: skip
@@ -99,9 +102,10 @@ class Archiver:
         """Write the table of contents of `archive` to `listing`."""
         return self._run("pg_restore", ["--list", str(archive)], name="list", stdout=listing)
 
-    def rebuild_schema(self, archive: Path) -> Completed:
+    def rebuild_schema(self, archive: Path, *, on_tick: Callable[[], None] | None = None) -> Completed:
         """Reconstruct the SQL of the schema and throw it away."""
-        return self._run("pg_restore", ["--schema-only", "--file=/dev/null", str(archive)], name="schema")
+        arguments = ["--schema-only", "--file=/dev/null", str(archive)]
+        return self._run("pg_restore", arguments, name="schema", on_tick=on_tick)
 
     def read_whole(
         self, archive: Path, part: Path | None = None, *, on_tick: Callable[[], None] | None = None
@@ -110,6 +114,11 @@ class Archiver:
         listed = [f"--use-list={part}"] if part else []
         name = part.stem if part else "read"
         return self._run("pg_restore", ["--file=/dev/null", *listed, str(archive)], name=name, on_tick=on_tick)
+
+    def read_arriving(self, arriving: int, *, on_tick: Callable[[], None]) -> Completed:
+        """Decode every block of a custom archive that comes through the descriptor `arriving`, and throw it away."""
+        arguments = ["--file=/dev/null", "--format=custom"]
+        return self._run("pg_restore", arguments, name="arriving", on_tick=on_tick, stdin=arriving)
 
     def _run(  # noqa: PLR0913  (each is a property of one call)
         self,
@@ -120,6 +129,7 @@ class Archiver:
         environment: Mapping[str, str] | None = None,
         stdout: Path | None = None,
         on_tick: Callable[[], None] | None = None,
+        stdin: int = NOTHING,
     ) -> Completed:
         return run(
             self.binaries.program(program),
@@ -129,6 +139,7 @@ class Archiver:
             deadline=self.deadline.left(),
             stdout=stdout,
             on_tick=on_tick,
+            stdin=stdin,
         )
 
 

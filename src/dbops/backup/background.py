@@ -11,6 +11,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from dbops.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -19,6 +21,23 @@ Result = TypeVar("Result")
 
 # How often a work that does not listen is asked again to end, in seconds.
 _ASK_AGAIN = 0.5
+
+
+class Ending:
+    """Ends a program that runs in the background: `ask` is the `cancel` of the work, `look` the program's `on_tick`."""
+
+    def __init__(self, because: str) -> None:
+        self._because = because
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """Ask the program to end."""
+        self._asked.set()
+
+    def look(self) -> None:
+        """Raise UnavailableError once it has been asked for."""
+        if self._asked.is_set():
+            raise UnavailableError(f"given up, since {self._because}")
 
 
 class Background(Generic[Result]):

@@ -1,4 +1,4 @@
-"""One backup on its way: dump and read rows side by side, read back, hash, publish, in that order.
+"""One backup on its way: dump, read rows and read back side by side, then hash and publish.
 
 Every step is timed into the run and into the telemetry, and what a program said is kept before it is judged. What this
 does not do: look for problems beforehand (`preflight.py`), take locks or clear up (`create.py`).
@@ -15,15 +15,17 @@ import psycopg
 
 from dbops import __version__
 from dbops.backup.archive import warnings_of
-from dbops.backup.background import Background
+from dbops.backup.background import Background, Ending
 from dbops.backup.counting import lock_tables, read_sequences, sequence_states, with_rows
 from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_readings, read_rows
+from dbops.backup.following import Following, worth_following
 from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.large_objects import LargeObjects, read_large_objects
 from dbops.backup.reading import read_whole
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions, read_materialized_views
+from dbops.backup.syncing import brought_to_disk
 from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.secrets import redact
@@ -100,12 +102,15 @@ class Making:
         contents = self._read_contents()
         dump = self._place_for_dump()
         listing = self.store.reserve(self.name, LISTING)
-        rows = self._dump_and_read_rows(dump)
-        sequences = self._sequences_after(contents)
-        # Hashing takes one core and leaves the other to the program that decodes: side by side they take no longer.
-        with Background(lambda: self._seal(dump), cancel=lambda: None) as sealing:
-            self._prove(dump, listing)
-            sealed = sealing.result()
+        with self._followed(dump) as following:
+            rows = self._dump_and_read_rows(dump)
+            if following:
+                following.finished()
+            sequences = self._sequences_after(contents)
+            # Hashing takes one core and leaves the other to the programs that read: side by side they take no longer.
+            with Background(lambda: self._seal(dump), cancel=lambda: None) as sealing:
+                self._prove(dump, listing, following)
+                sealed = sealing.result()
         partials = {self._suffix: self.store.partial(self.name, self._suffix), LISTING: listing}
         with self._phase("publish"):
             return self._publish(contents, rows, sequences, sealed, partials)
@@ -180,6 +185,12 @@ class Making:
                 " index expressions as the caller; a role with pg_read_all_data and BYPASSRLS is enough"
             )
 
+    def _followed(self, dump: Path) -> contextlib.AbstractContextManager[Following | None]:
+        """Read the dump back as it grows, where that can be done."""
+        if self._in_directory or not worth_following(self.ready.tables):
+            return contextlib.nullcontext()
+        return Following(self.archiver, dump, lambda: self._phase("read archive as it grows"))
+
     def _read_contents(self) -> _Contents:
         facts = self.ready.facts
         with self._phase("lock tables"):
@@ -227,12 +238,18 @@ class Making:
     def _dump(self, dump: Path, snapshot: str, reading: Background[_Rows]) -> None:
         extra = ("--no-unlogged-table-data",) if self.ready.facts.in_recovery else ()
         growing = Growing(dump, self.progress, self.ready.last_bytes, self.options.stall)
+        kept = not (self._in_directory or self.options.recipients)
 
         def look() -> None:
             reading.check()
+            check_disk()
             growing.look()
 
-        with self._phase("dump") as step, growing:
+        with (
+            self._phase("dump") as step,
+            growing,
+            brought_to_disk(dump) if kept else contextlib.nullcontext(lambda: None) as check_disk,
+        ):
             completed = self.archiver.dump(
                 self.target,
                 dump,
@@ -249,14 +266,32 @@ class Making:
         with self._phase("read sequences again"):
             return sequence_states(contents.sequences, read_sequences(self.session, self.ready.tables))
 
-    def _prove(self, dump: Path, listing: Path) -> None:
+    def _prove(self, dump: Path, listing: Path, following: Following | None) -> None:
         """Read the archive back in every way there is without a server."""
-        with self._phase("list") as step:
-            self._judge(self.archiver.contents(dump, listing), step)
+        ending = Ending("the archive could not be listed")
+        with (
+            Background(lambda: self._rebuild_schema(dump, ending), cancel=ending.ask) as rebuilding,
+            Background(lambda: following.proof() if following else "", cancel=ending.ask) as proving,
+        ):
+            with self._phase("list") as step:
+                self._judge(self.archiver.contents(dump, listing), step)
+            rebuilding.result()
+            self._prove_whole(dump, listing, proving)
+
+    def _rebuild_schema(self, dump: Path, ending: Ending) -> None:
         with self._phase("rebuild schema (dry run)") as step:
-            self._judge(self.archiver.rebuild_schema(dump), step)
-        pages = {table.oid: table.pages for table in self.ready.tables}
+            self._judge(self.archiver.rebuild_schema(dump, on_tick=ending.look), step)
+
+    def _prove_whole(self, dump: Path, listing: Path, proving: Background[Completed | str]) -> None:
         with self._phase("read whole archive") as step:
+            proof = proving.result()
+            if not isinstance(proof, str):
+                self._judge(proof, step)
+                step.output = "it was decoded while it was written, and has not changed since"
+                return
+            if proof:
+                step.output = f"once more, from the file: {proof}"
+            pages = {table.oid: table.pages for table in self.ready.tables}
             for completed in read_whole(self.archiver, dump, listing, pages, size_of(dump)):
                 self._judge(completed, step)
 

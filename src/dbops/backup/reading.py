@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from dbops.backup.background import Background
-from dbops.errors import UnavailableError
+from dbops.backup.background import Background, Ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,16 +62,11 @@ def deal(listing: str, pages: Mapping[int, int], programs: int) -> list[str]:
 
 
 def _read_beside_each_other(archiver: Archiver, archive: Path, hands: list[Path]) -> Iterator[Completed]:
-    given_up = threading.Event()
-
-    def look() -> None:
-        if given_up.is_set():
-            raise UnavailableError("given up, since another part of the archive could not be read")
-
+    ending = Ending("another part of the archive could not be read")
     with ExitStack() as stack:
         others = [
             stack.enter_context(
-                Background(lambda hand=hand: archiver.read_whole(archive, hand, on_tick=look), cancel=given_up.set)  # type: ignore[misc]
+                Background(lambda hand=hand: archiver.read_whole(archive, hand, on_tick=ending.look), cancel=ending.ask)  # type: ignore[misc]
             )
             for hand in hands[1:]
         ]

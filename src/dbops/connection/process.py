@@ -1,9 +1,9 @@
 """The only place that starts a program.
 
-Every program gets its own session and process group, nothing on stdin, `LC_ALL=C`, an allow-listed environment, and its
-output in files: a pipe that nobody reads stops a program after 64 KiB. It dies with dbops, also by `kill -9`
-(`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this does not
-do: judge an exit code. `run` records it, the caller writes that down, then calls `check`.
+Every program gets its own session and process group, nothing on stdin but what it is given, `LC_ALL=C`, an allow-listed
+environment, and its output in files: a pipe that nobody reads stops a program after 64 KiB. It dies with dbops, also by
+`kill -9` (`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this
+does not do: judge an exit code. `run` records it, the caller writes that down, then calls `check`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _INHERITED = (
 # These name places of root's, where a user that root becomes has no business.
 _OF_ROOT = ("HOME", "USER", "LOGNAME", "TMPDIR", "KRB5CCNAME")
 
+# To give a program nothing to read.
+NOTHING = subprocess.DEVNULL
 # How often `on_tick` is called while a program runs, in seconds.
 TICK = 0.1
 # How long an ended group may take to clean up (pg_dump cancels its query, pg_restore ends its workers), in seconds.
@@ -154,19 +156,26 @@ def run(  # noqa: PLR0913  (each is a property of the run)
     on_tick: Callable[[], None] | None = None,
     stdout: Path | None = None,
     surroundings: Surroundings | None = None,
+    stdin: int = NOTHING,
 ) -> Completed:
     """Run a program to its end.
 
     `output` is a path without suffix: `.out` and `.err` beside it receive stdout and stderr (`stdout` overrides the
-    first). `deadline` is in seconds from now. `environment` is added to `base_environment()`. `on_tick` is called every
-    100 ms; what it raises ends the program. Raises ProgramMissingError, PrivilegeError, DeadlineError; never for an
-    exit code.
+    first); `stdin` is a descriptor to read from. `deadline` is in seconds from now. `environment` is added to
+    `base_environment()`. `on_tick` is called every 100 ms; what it raises ends the program. Raises ProgramMissingError,
+    PrivilegeError, DeadlineError; never for an exit code.
     """
     files = (stdout or output.with_name(f"{output.name}.out"), output.with_name(f"{output.name}.err"))
     around = surroundings or Surroundings(run_as=run_as)
     started = time.monotonic()
     with start(
-        program, arguments, stdout=files[0], stderr=files[1], environment=environment, surroundings=around
+        program,
+        arguments,
+        stdin=stdin,
+        stdout=files[0],
+        stderr=files[1],
+        environment=environment,
+        surroundings=around,
     ) as running:
         exit_code = _await(running, started, deadline, on_tick)
     return Completed(program, exit_code, round((time.monotonic() - started) * 1000), *files)
@@ -206,6 +215,7 @@ def start(  # noqa: PLR0913  (each is a property of the process)
     stderr: Path,
     environment: Mapping[str, str] | None = None,
     surroundings: Surroundings | None = None,
+    stdin: int = NOTHING,
 ) -> Running:
     """Start a program and return once it is the program (exec has succeeded); it works in the directory of `stderr`.
 
@@ -220,7 +230,7 @@ def start(  # noqa: PLR0913  (each is a property of the process)
         writer = stack.enter_context(open(report_out, "wb"))  # noqa: PTH123
         child = _popen(
             [*around.command(program, report_out), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=streams[0],
             stderr=streams[1],
             start_new_session=True,

@@ -40,10 +40,10 @@ from dbops.storage.stored import DUMP, DUMP_DIRECTORY, FILE, MANIFEST
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dbops.backup.toc import Toc
     from dbops.drill.options import DrillOptions
     from dbops.drill.recognise import Archive
     from dbops.drill.rehearsal import Rehearsed
-    from dbops.drill.toc import Toc
     from dbops.evidence.run import Run
     from dbops.model import Progress
 

@@ -16,8 +16,8 @@ from dbops.model import ExtensionInfo, SourceInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dbops.backup.toc import Codec, Toc
     from dbops.connection.binaries import Binaries
-    from dbops.drill.toc import Codec, Toc
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _IN_SCHEMA = re.compile(rf"CREATE EXTENSION (?:IF NOT EXISTS )?{_NAME} WITH SCHEMA (?P<schema>{_NAME})")

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.backup.source import TableFacts
+    from dbops.backup.toc import Item, Toc
     from dbops.connection.session import Session
     from dbops.drill.ledger import Ledger
-    from dbops.drill.toc import Item, Toc
     from dbops.model import Check, Finding, TableCount
 
 # The kinds of relations that an entry of this kind may become.

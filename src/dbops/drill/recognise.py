@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbops.drill.toc import MAGIC, Form, Toc, read_toc
+from dbops.backup.toc import MAGIC, Form, Toc, read_toc
 from dbops.errors import DamageError, UnavailableError, UsageError
 
 if TYPE_CHECKING:

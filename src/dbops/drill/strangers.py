@@ -22,7 +22,7 @@ from dbops.backup.roles import Role, Roles
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dbops.drill.toc import Item, Toc
+    from dbops.backup.toc import Item, Toc
 
 # A quoted name, a word, or any other character.
 _TOKEN = re.compile(r'"(?:[^"]|"")+"|\'(?:[^\']|\'\')*\'|[^\W\d][\w$]*|\S')

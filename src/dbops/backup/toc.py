@@ -5,9 +5,9 @@ This reads what pg_dump wrote: the header, then the entries, the same in custom,
 
 1. Nothing is believed: a length beyond the end, a negative count, a version that is not known end the reading.
 2. Damage raises DamageError. A newer version of the format is none; it raises UnavailableError with the remedy.
-3. Nothing of it is ever run; what is made of it is composed from names (`strangers.py`, `needs.py`).
+3. Nothing of it is ever run; what is made of it is composed from names (`strangers.py`, `needs.py` of a drill).
 
-What this does not do: look at the rows, or recognise files that are no archives (`recognise.py`).
+What this does not do: look at the rows, or recognise files that are no archives (`drill/recognise.py`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dbops.errors import DamageError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
 Codec = Literal["none", "gzip", "lz4", "zstd"]
 Form = Literal["custom", "directory", "tar"]
@@ -34,12 +33,21 @@ _CODECS: tuple[Codec, ...] = ("none", "gzip", "lz4", "zstd")
 # A function body or a comment may be long; a length beyond this is damage.
 _LONGEST = 256 << 20
 _MOST_ENTRIES = 10_000_000
+# What stands before a place: whether it is known.
+_PLACE_KNOWN = 2
 # The kinds of entries whose text says something that is needed before anything is run.
 _TELLING = frozenset(
     {"ACL", "BLOB METADATA", "COLLATION", "DATABASE", "DEFAULT ACL", "ENCODING", "EXTENSION", "POLICY", "SEQUENCE SET"}
 )
 _ENCODING = re.compile(r"SET client_encoding = '(\w+)'")
 _PYTHON_NAMES = {"SQL_ASCII": "utf-8", "UHC": "cp949", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "SHIFT_JIS_2004": "sjis"}
+
+
+class SupportsRead(Protocol):
+    """Where bytes come from; fewer than asked for are the end."""
+
+    def read(self, number: int, /) -> bytes:
+        """Return so many bytes, or all that are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ class Header:
 class Item:
     """One entry, exactly: names unquoted, `rows` whether it has any.
 
-    `definition` is the SQL that makes it, where that is needed; empty elsewhere.
+    `definition` is the SQL that makes it, where that is needed; empty elsewhere. `place` is the offset of its rows in a
+    custom archive, None where that is not written down.
     """
 
     dump_id: int
@@ -73,6 +82,16 @@ class Item:
     owner: str
     definition: str
     rows: bool
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are in a custom archive: the end of its table of contents, and by dump id where rows begin."""
+
+    end: int
+    rows: dict[int, int | None]
+    integer_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +107,24 @@ class Toc:
         return (item for item in self.items if item.kind in kinds)
 
 
-def read_toc(stream: BinaryIO, form: Form) -> Toc:
+def read_toc(stream: SupportsRead, form: Form) -> Toc:
     """Read a table of contents from where it begins. Raises DamageError, or UnavailableError for a newer format."""
     reader = _Reader(stream)
     header = _read_header(reader, form)
-    if header.version > _NEWEST:
-        raise UnavailableError(
-            f"the archive has version {_spell(header.version)} of pg_dump's format, and dbops knows it up to"
-            f" {_spell(_NEWEST)}",
-            hint="update dbops, or make the archive with pg_dump of PostgreSQL 18 or older",
-        )
-    number = reader.integer()
-    if not 0 <= number <= _MOST_ENTRIES:
-        raise DamageError(f"the archive's table of contents claims {number} entries")
     items = []
-    for _ in range(number):
-        item = _read_item(reader, form)
+    for item in _read_items(reader, form):
         if item.kind == "ENCODING" and (found := _ENCODING.search(item.definition)):
             reader.encoding = found[1]
         items.append(item)
     return Toc(header, tuple(items), reader.encoding)
+
+
+def read_places(stream: SupportsRead) -> Places:
+    """Read where the rows of a custom archive lie; raises as `read_toc`."""
+    reader = _Reader(stream)
+    _read_header(reader, "custom")
+    rows = {item.dump_id: item.place for item in _read_items(reader, "custom") if item.rows}
+    return Places(reader.length, rows, reader.integer_bytes)
 
 
 def _spell(version: tuple[int, int]) -> str:
@@ -129,7 +146,7 @@ def _read_header(reader: _Reader, form: Form) -> Header:
     reader.byte()  # the form, which directories say wrongly before 16
     codec = _read_codec(reader, form)
     second, minute, hour, day, month, year, _ = (reader.integer() for _ in range(7))
-    return Header(
+    header = Header(
         version=reader.version,
         codec=codec,
         taken=f"{year + 1900:04}-{month + 1:02}-{day:02} {hour:02}:{minute:02}:{second:02}",
@@ -137,6 +154,13 @@ def _read_header(reader: _Reader, form: Form) -> Header:
         server_version=reader.text(),
         dump_version=reader.text(),
     )
+    if header.version > _NEWEST:
+        raise UnavailableError(
+            f"the archive has version {_spell(header.version)} of pg_dump's format, and dbops knows it up to"
+            f" {_spell(_NEWEST)}",
+            hint="update dbops, or make the archive with pg_dump of PostgreSQL 18 or older",
+        )
+    return header
 
 
 def _read_codec(reader: _Reader, form: Form) -> Codec:
@@ -147,6 +171,14 @@ def _read_codec(reader: _Reader, form: Form) -> Codec:
         return _CODECS[number]
     # Before 16 a level is all it says, and there was but gzip; in tar never.
     return "gzip" if reader.integer() != 0 and form != "tar" else "none"
+
+
+def _read_items(reader: _Reader, form: Form) -> Iterator[Item]:
+    number = reader.integer()
+    if not 0 <= number <= _MOST_ENTRIES:
+        raise DamageError(f"the archive's table of contents claims {number} entries")
+    for _ in range(number):
+        yield _read_item(reader, form)
 
 
 def _read_item(reader: _Reader, form: Form) -> Item:
@@ -171,23 +203,26 @@ def _read_item(reader: _Reader, form: Form) -> Item:
     reader.text()  # WITH OIDS
     while reader.text_or_none() is not None:  # what it depends on
         pass
-    _skip_place(reader, form)
-    return Item(dump_id, kind, name, schema, owner, definition, rows=has_data != 0)
+    place = _read_place(reader, form)
+    return Item(dump_id, kind, name, schema, owner, definition, rows=has_data != 0, place=place)
 
 
-def _skip_place(reader: _Reader, form: Form) -> None:
-    """Skip where the data lies: an offset in the file, or the name of a file."""
-    if form == "custom":
-        reader.bytes(1 + reader.offset_bytes)
-    else:
+def _read_place(reader: _Reader, form: Form) -> int | None:
+    """Return the offset in the file where the rows begin; other forms name a file instead."""
+    if form != "custom":
         reader.text()
+        return None
+    known = reader.byte() == _PLACE_KNOWN
+    offset = int.from_bytes(reader.bytes(reader.offset_bytes), "little")
+    return offset if known else None
 
 
 class _Reader:
     """Reads the three kinds of things a table of contents consists of."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: SupportsRead) -> None:
         self._stream = stream
+        self.length = 0
         self.version = (0, 0)
         self.integer_bytes = self.offset_bytes = 4
         self.encoding = "UTF8"
@@ -196,6 +231,7 @@ class _Reader:
         data = self._stream.read(number)
         if len(data) != number:
             raise DamageError("the archive ends within its table of contents")
+        self.length += number
         return data
 
     def byte(self) -> int:
