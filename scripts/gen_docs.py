@@ -1,7 +1,8 @@
 """Write the generated documentation, or check with --check that the committed pages are fresh.
 
-Generated: docs/cli.md (from the commands), docs/checks/ (one page per rule, from its docstring) and docs/schema/ (JSON
-Schemas of the kept documents). Everything here is derived; edit the source it comes from.
+Generated: docs/cli.md (from the commands), docs/checks/ (one page per rule, from its docstring), docs/schema/ (JSON
+Schemas of the kept documents) and the jobs in docs/deploy/ (as `dbops init` prints them). Everything here is derived;
+edit the source it comes from.
 """
 
 from __future__ import annotations
@@ -49,12 +50,27 @@ def check_pages() -> dict[str, str]:
     return {f"checks/{name}": text for name, text in pages().items()}
 
 
+def job_files() -> dict[str, str]:
+    """Return the jobs of docs/deploy, from the templates that `dbops init` fills."""
+    from dbops.render.jobs import Ci, action, ci_job, cron_job, example, systemd_units
+
+    plan = example()
+    jobs = {
+        "github/dbops.yml": ci_job(Ci.GITHUB, plan),
+        "github-action/action.yml": action(),
+        "gitlab/dbops.gitlab-ci.yml": ci_job(Ci.GITLAB, plan),
+        "kubernetes/cronjob.yaml": cron_job(plan),
+    }
+    jobs |= {f"systemd/{name}": text for name, text in systemd_units(plan).items()}
+    return {f"deploy/{name}": text for name, text in jobs.items()}
+
+
 def main() -> int:
     """Write the pages; with --check write nothing and return 1 if any differs from what is committed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
     check = parser.parse_args().check
-    wanted = cli_page() | schema_pages() | check_pages()
+    wanted = cli_page() | schema_pages() | check_pages() | job_files()
     generated = {"cli.md", *(str(p.relative_to(DOCS)) for d in ("checks", "schema") for p in (DOCS / d).glob("*.*"))}
     stale = [n for n, text in wanted.items() if not (DOCS / n).exists() or (DOCS / n).read_text() != text]
     orphaned = sorted(generated - wanted.keys())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +51,29 @@ def _secrets_of_other_tests_are_forgotten() -> Iterator[None]:
     known = secrets._known
     yield
     secrets._known = known
+
+
+# The YAML parser is no dependency of ours: the system's Python often has it.
+_PYTHONS = [sys.executable, "/usr/bin/python3"]
+_READ_YAML = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin)), default=str))"
+
+
+@pytest.fixture
+def yaml_in() -> Callable[[str], Any]:
+    """Return the one document of a YAML text; the test is skipped where nothing here reads YAML."""
+
+    def read(text: str) -> Any:
+        for python in filter(os.path.exists, _PYTHONS):
+            command = [python, "-I", "-c", _READ_YAML]
+            done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                (document,) = json.loads(done.stdout)
+                return document
+            if "No module named 'yaml'" not in done.stderr:
+                pytest.fail(done.stderr)
+        pytest.skip("no Python here has PyYAML")
+
+    return read
 
 
 @pytest.fixture(scope="session")

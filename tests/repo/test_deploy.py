@@ -18,26 +18,10 @@ if TYPE_CHECKING:
 
     from dbops.connection.target import Target
 
+    YamlIn = Callable[[str], Any]
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
-# The YAML parser is no dependency of ours: the system's Python often has it.
-_PYTHONS = [sys.executable, "/usr/bin/python3"]
-_READ = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin)), default=str))"
-
-
-def yaml_in(path: Path) -> Any:
-    """Return the one document of a YAML file."""
-    for python in _PYTHONS:
-        if Path(python).exists():
-            read = subprocess.run(
-                [python, "-I", "-c", _READ], input=path.read_text(), capture_output=True, text=True, check=False
-            )
-            if read.returncode == 0:
-                (document,) = json.loads(read.stdout)
-                return document
-            if "No module named 'yaml'" not in read.stderr:
-                pytest.fail(read.stderr)
-    pytest.skip("no Python here has PyYAML")
 
 
 def options_of(*command: str) -> str:
@@ -73,9 +57,12 @@ def test_every_option_that_is_used_there_is_one() -> None:
         DEPLOY / "systemd" / "dbops-suite.service",
         DEPLOY / "kubernetes" / "cronjob.yaml",
         DEPLOY / "github-action" / "action.yml",
+        DEPLOY / "github" / "dbops.yml",
+        DEPLOY / "gitlab" / "dbops.gitlab-ci.yml",
         DEPLOY / "pre-commit" / "audit-migrations.sh",
     ):
-        lines = [line for line in path.read_text().splitlines() if re.search(r"dbops (suite|audit|\")|args:", line)]
+        lines = [line for line in path.read_text().splitlines() if re.search(r"dbops\"? (suite|audit|\")|args:", line)]
+        assert lines, path
         used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
         assert used <= known, path
 
@@ -95,8 +82,8 @@ def test_every_variable_that_is_used_is_a_setting() -> None:
     assert {"DBOPS_LOG_DIR", "DBOPS_EVIDENCE_KEY_FILE"} <= used
 
 
-def test_the_action_is_composite_and_its_scripts_hold_no_expression() -> None:
-    action = yaml_in(DEPLOY / "github-action" / "action.yml")
+def test_the_action_is_composite_and_its_scripts_hold_no_expression(yaml_in: YamlIn) -> None:
+    action = yaml_in((DEPLOY / "github-action" / "action.yml").read_text())
     assert "composite" == action["runs"]["using"]
     steps = action["runs"]["steps"]
     assert [] == [step["name"] for step in steps if "run" in step and "${{" in step["run"]]
@@ -108,8 +95,8 @@ def test_the_action_is_composite_and_its_scripts_hold_no_expression() -> None:
             subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
 
 
-def test_the_action_s_script_ends_with_the_verdict_and_keeps_no_key(tmp_path: Path) -> None:
-    action = yaml_in(DEPLOY / "github-action" / "action.yml")
+def test_the_action_s_script_ends_with_the_verdict_and_keeps_no_key(yaml_in: YamlIn, tmp_path: Path) -> None:
+    action = yaml_in((DEPLOY / "github-action" / "action.yml").read_text())
     script = next(step["run"] for step in action["runs"]["steps"] if step.get("id") == "run")
     fake = tmp_path / "bin" / "dbops"
     fake.parent.mkdir()
@@ -138,8 +125,8 @@ def test_the_action_s_script_ends_with_the_verdict_and_keeps_no_key(tmp_path: Pa
     assert not (tmp_path / "evidence.pem").exists()
 
 
-def test_the_pre_commit_hook_is_a_local_script_that_is_there() -> None:
-    (repo,) = yaml_in(DEPLOY / "pre-commit" / ".pre-commit-config.yaml")["repos"]
+def test_the_pre_commit_hook_is_a_local_script_that_is_there(yaml_in: YamlIn) -> None:
+    (repo,) = yaml_in((DEPLOY / "pre-commit" / ".pre-commit-config.yaml").read_text())["repos"]
     (hook,) = repo["hooks"]
     assert ("local", "script", False) == (repo["repo"], hook["language"], hook["pass_filenames"])
     assert os.access(ROOT / hook["entry"], os.X_OK)
@@ -194,8 +181,8 @@ def test_systemd_has_nothing_against_the_units() -> None:
     assert 0 == subprocess.run([analyze, "calendar", *calendar], capture_output=True, check=False).returncode
 
 
-def test_the_cron_job_never_overlaps_never_retries_and_runs_as_nobody_special() -> None:
-    job = yaml_in(DEPLOY / "kubernetes" / "cronjob.yaml")
+def test_the_cron_job_never_overlaps_never_retries_and_runs_as_nobody_special(yaml_in: YamlIn) -> None:
+    job = yaml_in((DEPLOY / "kubernetes" / "cronjob.yaml").read_text())
     assert ("batch/v1", "CronJob", "Forbid") == (job["apiVersion"], job["kind"], job["spec"]["concurrencyPolicy"])
     template = job["spec"]["jobTemplate"]["spec"]
     assert 0 == template["backoffLimit"]
@@ -252,8 +239,8 @@ def test_the_alerts_fire_when_they_should_and_not_before() -> None:
         assert 0 == done.returncode, done.stdout + done.stderr
 
 
-def test_the_alerts_are_rules_with_a_severity_and_a_summary_each() -> None:
-    (group,) = yaml_in(DEPLOY / "prometheus" / "alerts.yml")["groups"]
+def test_the_alerts_are_rules_with_a_severity_and_a_summary_each(yaml_in: YamlIn) -> None:
+    (group,) = yaml_in((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]:
         assert {"severity"} == set(rule["labels"])
         assert {"summary", "description"} == set(rule["annotations"])

@@ -1,7 +1,8 @@
-"""`dbops init`: write a first dbops.toml, with expectations taken from a reference database where one is named."""
+"""`dbops init`: write a first dbops.toml, with expectations taken from a reference database; or print a job."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 
 from dbops.cli.options import CommonOptions, Outcome, TargetNameOptions
 from dbops.errors import UsageError
+from dbops.render.jobs import Ci
 
 if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InitOptions(TargetNameOptions, CommonOptions):
-    """What to take as the reference, and whether to replace what is there."""
+    """What to take as the reference, whether to replace what is there, or which job to print instead."""
 
+    ci: Annotated[Ci | None, typer.Option("--ci", help="Print the job for a CI service instead.")] = None
+    systemd: Annotated[bool, typer.Option("--systemd", help="Print a systemd service and its timer instead.")] = False
+    k8s: Annotated[bool, typer.Option("--k8s", help="Print a CronJob for Kubernetes instead.")] = False
     force: Annotated[bool, typer.Option("--force", help="Replace a dbops.toml that is there.")] = False
 
 
@@ -29,7 +34,17 @@ def init(options: InitOptions) -> Outcome:
 
     It holds the objectives, and declares the critical indexes, the constraints and the row-level security of that
     database; without one, examples. It is written to --config, else to the working directory.
+
+    With --ci, --systemd or --k8s nothing is written: the job that runs the suite as often as the configuration wants
+    is printed, to be pasted. Secrets are named in it, never held.
     """
+    if options.ci or options.systemd or options.k8s:
+        return _job(options)
+    return _written(options)
+
+
+def _written(options: InitOptions) -> Outcome:
+    """Write the file."""
     from dbops.cli.running import report_of, settings_without_file, target_or_none
     from dbops.files import write_atomically
     from dbops.init import draft
@@ -50,6 +65,22 @@ def init(options: InitOptions) -> Outcome:
     )
     notes = [f"wrote {path}", declared, *left]
     return Outcome(report_of("init", notes=notes), listing=(*notes, "Next: look through it, then dbops audit"))
+
+
+def _job(options: InitOptions) -> Outcome:
+    """Return the one job that is asked for, by what the configuration says."""
+    from dbops.cli.running import report_of, settings_of
+    from dbops.render.jobs import ci_job, cron_job, plan_of, systemd_units
+
+    if (options.ci is not None) + options.systemd + options.k8s > 1 or options.force:
+        raise UsageError("--ci, --systemd and --k8s print one job each, and write nothing", hint="name one of them")
+    beside = Path(sys.executable).with_name("dbops")
+    plan = plan_of(settings_of(options), cwd=Path.cwd(), program=beside if beside.exists() else None)
+    if options.ci:
+        text = ci_job(options.ci, plan)
+    else:
+        text = cron_job(plan) if options.k8s else "\n".join(systemd_units(plan).values())
+    return Outcome(report_of("init", notes=[text]), listing=tuple(text.splitlines()))
 
 
 def _catalog(target: Target) -> Catalog:
