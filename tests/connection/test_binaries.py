@@ -209,6 +209,19 @@ def test_pg_config_in_path_leads_to_the_programs(tmp_path: Path, bare_machine: N
     assert find_server(None, environ={"PATH": str(tmp_path / "bin")}).directory == programs
 
 
+def test_a_directory_that_path_names_twice_is_asked_once(tmp_path: Path, bare_machine: None) -> None:
+    programs = fake(tmp_path / "hidden", "16.9", "initdb", "postgres")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "bin")
+    pg_config = tmp_path / "bin" / "pg_config"
+    pg_config.write_text(f"#!/bin/sh\necho asked >>{tmp_path}/asked\necho {programs}\n")
+    pg_config.chmod(0o755)
+    path = os.pathsep.join(str(tmp_path / name) for name in ("link", "bin", "link"))
+    found = find_server(None, environ={"PATH": path})
+    assert (programs, f"installed: {tmp_path}/link/pg_config says so") == (found.directory, found.origin)
+    assert "asked\n" == (tmp_path / "asked").read_text()
+
+
 def test_a_program_that_cannot_start_is_passed_over(tmp_path: Path, bare_machine: None) -> None:
     broken = fake(tmp_path / "broken", "18.1", "initdb", "postgres")
     (broken / "initdb").write_text("#!/bin/sh\nexit 127\n")

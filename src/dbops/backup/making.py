@@ -64,17 +64,10 @@ def timed(run: Run, line: Line, name: str) -> Iterator[StepRecorder]:
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """What the snapshot holds, besides rows and what the dump itself says."""
+    """What the snapshot holds: objects, roles, the rows of tables and materialized views, large objects."""
 
-    sequences: dict[tuple[str, str], Standing]
     inventory: bytes
     roles: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What the rows of tables and materialized views are, and what the large objects hold."""
-
     tables: list[TableCount]
     materialized_views: list[TableCount]
     large_objects: LargeObjects
@@ -99,21 +92,21 @@ class Making:
         """Return the manifest once the backup is published."""
         self.run.add_tool(*(self.ready.binaries.as_tool(name) for name in ("pg_dump", "pg_restore")))
         self._tell_what_is_left_out()
-        contents = self._read_contents()
+        before = self._lock()
         dump = self._place_for_dump()
         listing = self.store.reserve(self.name, LISTING)
         with self._followed(dump) as following:
-            rows = self._dump_and_read_rows(dump)
+            contents = self._dump_and_read(dump)
             if following:
                 following.finished()
-            sequences = self._sequences_after(contents)
+            sequences = self._sequences_after(before)
             # Hashing takes one core and leaves the other to the programs that read: side by side they take no longer.
             with Background(lambda: self._seal(dump), cancel=lambda: None) as sealing:
                 self._prove(dump, listing, following)
                 sealed = sealing.result()
         partials = {self._suffix: self.store.partial(self.name, self._suffix), LISTING: listing}
         with self._phase("publish"):
-            return self._publish(contents, rows, sequences, sealed, partials)
+            return self._publish(contents, sequences, sealed, partials)
 
     @property
     def _suffix(self) -> str:
@@ -191,32 +184,31 @@ class Making:
             return contextlib.nullcontext()
         return Following(self.archiver, dump, lambda: self._phase("read archive as it grows"))
 
-    def _read_contents(self) -> _Contents:
-        facts = self.ready.facts
+    def _lock(self) -> dict[tuple[str, str], Standing]:
+        """Lock the tables and return where the sequences stand before the dump."""
         with self._phase("lock tables"):
             lock_tables(self.session, self.ready.tables)
-        with self._phase("read catalog"):
-            return _Contents(
-                sequences=read_sequences(self.session, self.ready.tables),
-                inventory=to_lines(read_inventory(self.session)),
-                roles=read_roles(self.session, facts.owner).model_dump_json(by_alias=True).encode() + b"\n",
-            )
+            return read_sequences(self.session, self.ready.tables)
 
-    def _dump_and_read_rows(self, dump: Path) -> _Rows:
-        """Dump, and meanwhile read the rows in the session that holds the snapshot; pg_dump leaves it idle."""
+    def _dump_and_read(self, dump: Path) -> _Contents:
+        """Dump, and meanwhile read in the session that holds the snapshot; pg_dump leaves it idle."""
         snapshot = self.session.fetch_all("select pg_catalog.pg_export_snapshot()")[0][0]
-        with Background(self._read_rows, cancel=self.session.connection.cancel_safe) as reading:
+        with Background(self._read_contents, cancel=self.session.connection.cancel_safe) as reading:
             self._dump(dump, snapshot, reading)
             return reading.result()
 
-    def _read_rows(self) -> _Rows:
-        """Return what the rows of everything are; runs beside the dump, in a thread of its own."""
+    def _read_contents(self) -> _Contents:
+        """Return what is in the snapshot; runs beside the dump, in a thread of its own."""
+        with self._phase("read catalog"):
+            inventory = to_lines(read_inventory(self.session))
+            roles = read_roles(self.session, self.ready.facts.owner).model_dump_json(by_alias=True).encode() + b"\n"
         mode = chosen_mode(self.options.digest, self.ready.facts.database_bytes)
         bucket = self.ready.bucket
         tables = with_rows(self.ready.tables, in_recovery=self.ready.facts.in_recovery)
         with self._phase("read rows") as step:
             found = read_rows(self.session, plan_readings(tables, mode, bucket))
-            rows = _Rows(found, self._read_materialized_views(mode), read_large_objects(self.session, mode, bucket))
+            views = self._read_materialized_views(mode)
+            large_objects = read_large_objects(self.session, mode, bucket)
             read = coverage(found)
             step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
         if read.checked < read.total:
@@ -224,7 +216,7 @@ class Making:
                 f"the values of {read.total - read.checked} of {read.total} rows: they are counted, and in no digest"
                 + (f" (key bucket {bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
             )
-        return rows
+        return _Contents(inventory, roles, found, views, large_objects)
 
     def _read_materialized_views(self, mode: DigestMode) -> list[TableCount]:
         """Return what the rows of materialized views are: none where one is being refreshed, no dump needs them."""
@@ -235,7 +227,7 @@ class Making:
             self.run.not_tested(f"the rows of materialized views: {type(error).__name__} while they were read")
             return []
 
-    def _dump(self, dump: Path, snapshot: str, reading: Background[_Rows]) -> None:
+    def _dump(self, dump: Path, snapshot: str, reading: Background[_Contents]) -> None:
         extra = ("--no-unlogged-table-data",) if self.ready.facts.in_recovery else ()
         growing = Growing(dump, self.progress, self.ready.last_bytes, self.options.stall)
         kept = not (self._in_directory or self.options.recipients)
@@ -262,9 +254,9 @@ class Making:
             self._judge(completed, step)
             step.output = f"{size_of(dump)} bytes"
 
-    def _sequences_after(self, contents: _Contents) -> tuple[SequenceState, ...]:
+    def _sequences_after(self, before: dict[tuple[str, str], Standing]) -> tuple[SequenceState, ...]:
         with self._phase("read sequences again"):
-            return sequence_states(contents.sequences, read_sequences(self.session, self.ready.tables))
+            return sequence_states(before, read_sequences(self.session, self.ready.tables))
 
     def _prove(self, dump: Path, listing: Path, following: Following | None) -> None:
         """Read the archive back in every way there is without a server."""
@@ -308,7 +300,6 @@ class Making:
     def _publish(
         self,
         contents: _Contents,
-        rows: _Rows,
         sequences: tuple[SequenceState, ...],
         dump: tuple[BackupFile, ...],
         partials: dict[str, Path],
@@ -332,11 +323,11 @@ class Making:
             ),
             listing=files[LISTING],
             tools=(Tool(name="dbops", version=__version__), self.ready.binaries.as_tool("pg_dump")),
-            tables=tuple(rows.tables),
+            tables=tuple(contents.tables),
             sequences=sequences,
             large_objects=self.ready.facts.large_objects,
-            large_object_digest=rows.large_objects.digest,
-            materialized_views=tuple(rows.materialized_views),
+            large_object_digest=contents.large_objects.digest,
+            materialized_views=tuple(contents.materialized_views),
             extensions=read_extensions(self.session),
             roles=files[ROLES],
             inventory=files[INVENTORY],

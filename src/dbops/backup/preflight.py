@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from dbops.backup.background import Background
 from dbops.backup.digests import BUCKETS
 from dbops.backup.source import SourceFacts, TableFacts, read_source, read_tables, unreadable_large_objects
 from dbops.connection.binaries import find_client
@@ -58,24 +59,20 @@ class Ready:
 
 def check(session: Session, store: Store, options: BackupOptions) -> Ready:
     """Return what the backup starts from. Raises UnavailableError with every problem there is."""
-    facts = read_source(session)
-    tables = read_tables(session)
-    problems = [*of_identity(session), *of_rights(session, facts, tables)]
-    before = _last(store, session)
-    last = sum(file.bytes for file in before.artifact.files) if before else None
-    problems += _of_space(store.directory, last, facts.database_bytes, "--backup-dir")
-    if options.recipients:
-        problems += _of_space(Path(tempfile.gettempdir()), last, facts.database_bytes, "TMPDIR")
-    binaries = None
-    try:
-        binaries = find_client(
-            session.server_version,
-            environ=options.environ,
-            bindir=options.bindir,
-            local=session.connection.info.host.startswith("/"),
-        )
-    except ProgramMissingError as error:
-        problems.append(Problem(error.message, error.hint or ""))
+    # Asking programs for their versions starts a few; the server is asked meanwhile.
+    with Background(lambda: _client(session, options), cancel=lambda: None) as finding:
+        facts = read_source(session)
+        tables = read_tables(session)
+        problems = [*of_identity(session), *of_rights(session, facts, tables)]
+        before = _last(store, session)
+        last = sum(file.bytes for file in before.artifact.files) if before else None
+        problems += _of_space(store.directory, last, facts.database_bytes, "--backup-dir")
+        if options.recipients:
+            problems += _of_space(Path(tempfile.gettempdir()), last, facts.database_bytes, "TMPDIR")
+        found = finding.result()
+    binaries = None if isinstance(found, Problem) else found
+    if isinstance(found, Problem):
+        problems.append(found)
     if binaries and (lacking := options.form.missing(binaries)):
         problems.append(Problem(lacking, 'set codec = "gzip" in [backup], or name other programs with --client-bindir'))
     if options.form.jobs > 1 and options.form.format != "directory":
@@ -83,6 +80,19 @@ def check(session: Session, store: Store, options: BackupOptions) -> Ready:
     if problems or binaries is None:
         raise _all_at_once(session, problems)
     return Ready(facts, tables, binaries, last, _next_bucket(before))
+
+
+def _client(session: Session, options: BackupOptions) -> Binaries | Problem:
+    """Return the programs that dump, or why there are none."""
+    try:
+        return find_client(
+            session.server_version,
+            environ=options.environ,
+            bindir=options.bindir,
+            local=session.connection.info.host.startswith("/"),
+        )
+    except ProgramMissingError as error:
+        return Problem(error.message, error.hint or "")
 
 
 def of_identity(session: Session) -> Iterator[Problem]:

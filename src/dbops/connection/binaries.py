@@ -24,7 +24,7 @@ from dbops.errors import DbopsError, ProgramMissingError
 from dbops.model import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 CLIENT_PROGRAMS = ("pg_dump", "pg_restore")
 SERVER_PROGRAMS = ("initdb", "postgres")
@@ -218,7 +218,7 @@ def _installed(programs: tuple[str, ...], environ: Mapping[str, str]) -> Iterato
 
 def _candidates(program: str, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     """Yield directories, links resolved, and how each was found."""
-    entries = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry]
+    entries = _each_once(Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry)
     for entry in entries:
         if _is_program(entry / program):
             yield (entry / program).resolve().parent, f"installed: {entry / program} in PATH"
@@ -229,6 +229,14 @@ def _candidates(program: str, environ: Mapping[str, str]) -> Iterator[tuple[Path
     for place, pattern in _PLACES:
         for directory in sorted(Path(place).glob(pattern)):
             yield directory.resolve(), f"installed: {directory}"
+
+
+def _each_once(entries: Iterable[Path]) -> list[Path]:
+    """Return the directories without those that an earlier one is too: /bin is often a link to /usr/bin."""
+    found: dict[str, Path] = {}
+    for entry in entries:
+        found.setdefault(os.path.realpath(entry), entry)
+    return list(found.values())
 
 
 def _is_program(path: Path) -> bool:
