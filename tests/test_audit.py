@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import select
 import socket
 import threading
@@ -14,14 +15,14 @@ import pytest
 
 from dbops.audit import audit, audit_catalog
 from dbops.checks.catalog import Catalog
-from dbops.checks.policy import Policy
+from dbops.checks.policy import Declared, Policy
 from dbops.checks.rule import rules
 from dbops.connection.target import Target
 from dbops.errors import ConnectionFailedError, UsageError
 from dbops.evidence.judge import judge
 from dbops.evidence.run import Run
 from dbops.model import CheckStatus, Verdict
-from dbops.settings import load_settings
+from dbops.settings import WaiverEntry, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,6 +165,25 @@ def test_findings_fail_the_run_and_the_report_is_kept(
 def test_rules_that_were_not_run_are_listed(erp: Target, audited: Callable[..., Report]) -> None:
     report = audited(erp, Policy(ignore=("duplicate-index",)))
     assert report.not_tested == ("rules that were not run: duplicate-index",)
+
+
+def test_an_expired_waiver_fails_the_run_whatever_is_selected_and_is_noted_where_that_is_ignored(
+    database: Target, audited: Callable[..., Report]
+) -> None:
+    entry = WaiverEntry(
+        rule="slow-query", object="*", reason="until the move", owner="platform", expires=dt.date(2026, 6, 30)
+    )
+    policy = Policy(select=("duplicate-index",), waivers=(Declared(entry),), today=dt.date(2026, 7, 1))
+    report = audited(database, policy)
+    assert (Verdict.FAIL, ["duplicate-index", "waiver-expired"]) == (
+        report.verdict,
+        [check.check for check in report.checks],
+    )
+    assert "waiver-expired" not in " ".join(report.not_tested)
+    report = audited(database, replace(policy, ignore=("waiver-expired",)))
+    assert Verdict.PASS == report.verdict
+    [note] = [note for note in report.notes if "have expired" in note]
+    assert "slow-query *" in note
 
 
 def test_an_unknown_rule_ends_the_run_before_anything_is_opened(audited: Callable[..., Report]) -> None:

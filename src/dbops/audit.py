@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 STATEMENT_TIMEOUT_SECONDS = 15.0
 # The check that is there only where relations had to be left out.
 LEFT_OUT = "relations-locked"
+# The rule that fails for a waiver whose day has passed.
+_EXPIRED = "waiver-expired"
 # So many resolved findings are named; the rest is counted.
 _MOST_NAMED = 12
 
@@ -151,6 +153,7 @@ def audit_catalog(catalog: Catalog, policy: Policy, run: Run, *, fix_to: Path | 
     if unselected := sorted(rules().keys() - {rule.slug for rule in selected_rules(policy)}):
         run.not_tested(f"rules that were not run: {', '.join(unselected)}")
     _tell_baseline(run, policy, checks)
+    _tell_expired(run, policy, checks)
     if fix_to:
         _write_fixes(fix_to, catalog, policy, checks, run)
     return checks
@@ -185,6 +188,13 @@ def _tell_baseline(run: Run, policy: Policy, checks: Sequence[Check]) -> None:
     gone = policy.baseline.fingerprints - {finding.fingerprint for finding in findings_of(checks)}
     rest = f"; {len(gone)} of its findings were not found again, so a new baseline would hold less" if gone else ""
     run.note(f"what the run {policy.baseline.run_id} had found already is known, and fails nothing{rest}")
+
+
+def _tell_expired(run: Run, policy: Policy, checks: Sequence[Check]) -> None:
+    """Record the waivers that have expired where the rule that fails for them is ignored."""
+    if policy.expired_waivers and _EXPIRED not in {check.check for check in checks}:
+        names = ", ".join(f"{one.value.rule} {one.value.object}" for one in policy.expired_waivers)
+        run.note(f"accepted no longer, though {_EXPIRED} is ignored: the waivers of {names} have expired")
 
 
 def _tell_changes(run: Run, target: TargetInfo, checks: Sequence[Check], *, partly: bool) -> None:

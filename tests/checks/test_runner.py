@@ -149,6 +149,23 @@ def test_a_waiver_is_for_its_rule_and_its_objects_alone(
     assert check.status == CheckStatus.FAIL
 
 
+@pytest.mark.parametrize(("expires", "runs"), [("2026-07-01", False), ("2026-06-30", True)])
+def test_an_expired_waiver_is_told_of_whatever_is_selected(
+    expires: str, policy_of: Callable[..., Policy], *, runs: bool
+) -> None:
+    policy = policy_of('[audit]\nselect = ["duplicate-index"]\n' + WAIVER.format(expires=expires), TODAY)
+    asked = ["duplicate-index", *(["waiver-expired"] if runs else [])]
+    assert asked == [rule.slug for rule in selected_rules(policy)]
+    ignored = replace(policy, ignore=("waiver-expired",))
+    assert ["duplicate-index"] == [rule.slug for rule in selected_rules(ignored)]
+
+
+def test_an_expired_waiver_alone_is_no_rule_to_run(policy_of: Callable[..., Policy]) -> None:
+    policy = policy_of(WAIVER.format(expires="2026-06-30"), TODAY)
+    with pytest.raises(UsageError, match="no rule is left to run"):
+        selected_rules(replace(policy, select=("duplicate-index",), ignore=("duplicate-index",)))
+
+
 def test_select_and_ignore_choose_rules_and_their_reads(policy_of: Callable[..., Policy]) -> None:
     chosen = selected_rules(
         policy_of('audit = {select = ["duplicate-index", "no-primary-key"], ignore = ["no-primary-key"]}')

@@ -65,8 +65,9 @@ class Goal:
 class Policy:
     """What a run of the audit is held against.
 
-    `select` and `ignore` hold slugs of rules; an empty `select` means all. `tenancy` is None where none is configured.
-    `today` decides which waivers have expired. What a `baseline` had already is no reason to fail.
+    `select` and `ignore` hold slugs of rules, `named_in` where each stands; an empty `select` means all. `tenancy` is
+    None where none is configured. `today` decides which waivers have expired. What a `baseline` had already is no
+    reason to fail.
     """
 
     expected_indexes: tuple[Declared[ExpectedIndex], ...] = ()
@@ -77,6 +78,7 @@ class Policy:
     packs: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    named_in: Mapping[str, str] = dataclasses.field(default_factory=dict)
     waivers: tuple[Declared[WaiverEntry], ...] = ()
     tenancy: TenancyTable | None = None
     rpo: Goal = Goal(ObjectivesTable().rpo)
@@ -87,7 +89,7 @@ class Policy:
     @classmethod
     def from_settings(cls, settings: Settings, *, today: dt.date | None = None) -> Policy:
         """Return the policy that a configuration describes; ConfigurationError for an unknown pack or a shared id."""
-        packs = {name: load_pack(name) for name in dict.fromkeys(settings.audit.packs)}
+        packs = {name: load_pack(name, _named_in(settings, "packs")) for name in dict.fromkeys(settings.audit.packs)}
         packs_line = settings.locate_key("audit.packs")
         expected: dict[str, tuple[Declared[Any], ...]] = {
             kind: (
@@ -110,6 +112,7 @@ class Policy:
             packs=tuple(packs),
             select=settings.audit.select,
             ignore=settings.audit.ignore,
+            named_in={name: _named_in(settings, name) for name in ("select", "ignore")},
             waivers=tuple(
                 Declared(value, settings.locate("audit.waive", i)) for i, value in enumerate(settings.audit.waive)
             ),
@@ -118,6 +121,11 @@ class Policy:
             drill_every=_goal(settings, "drill_every"),
         )
         return dataclasses.replace(policy, today=today) if today else policy
+
+    @property
+    def expired_waivers(self) -> tuple[Declared[WaiverEntry], ...]:
+        """The waivers that accept nothing any more."""
+        return tuple(declared for declared in self.waivers if declared.value.expired(self.today))
 
     @property
     def expects_anything(self) -> bool:
@@ -139,18 +147,24 @@ def _goal(settings: Settings, name: str) -> Goal:
     return Goal(getattr(objectives, name), declared, settings.locate_key(f"objectives.{name}"))
 
 
+def _named_in(settings: Settings, name: str) -> str:
+    """Return where a list of names of `[audit]` stands, as the beginning of a complaint about one of them."""
+    origin = settings.origin(f"audit.{name}")
+    return f"{origin}: " if origin.startswith("-") else f"{origin}: audit.{name}: "
+
+
 def pack_names() -> tuple[str, ...]:
     """Return the built-in packs."""
     return tuple(sorted(name.removesuffix(".toml") for name in _pack_files()))
 
 
-def load_pack(name: str) -> Expectations:
+def load_pack(name: str, named_in: str = "") -> Expectations:
     """Return what a built-in pack expects; ConfigurationError naming the nearest if there is none of that name."""
     file = _pack_files().get(f"{name}.toml")
     if file is None:
         close = difflib.get_close_matches(name, pack_names(), n=1)
         raise ConfigurationError(
-            f"there is no pack {name!r}",
+            f"{named_in}there is no pack {name!r}",
             hint=f"did you mean {close[0]}?" if close else f"built in: {', '.join(pack_names())}",
         )
     return parse_expectations(file, f"the pack {name!r}")

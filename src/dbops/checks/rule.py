@@ -43,12 +43,14 @@ class Rule:
     """What a rule module says of itself beside its page.
 
     `needs` are the reads without which it can say nothing: one of them failing makes it a skip or an error. `refines`
-    are reads that make it say more; without them it still runs. `severity` is that of a finding that names none.
+    are reads that make it say more; without them it still runs. `severity` is that of a finding that names none. Where
+    `unasked` says so of a policy, it runs whatever was selected; what is ignored never runs.
     """
 
     severity: Severity
     needs: Sequence[type[tuple[Any, ...]]] = ()
     refines: Sequence[type[tuple[Any, ...]]] = ()
+    unasked: Callable[[Policy], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 The rules, in order: an unknown slug is a usage error, as is a run of no rule; a rule whose read failed is a skip or an
 error, never a pass; an exception inside a rule makes that one an error, and the others run; every finding is
-fingerprinted, and marked where a waiver accepts it or a baseline had it; rules about results (`review`) come last.
-Findings are sorted and hold no OID, so that two databases of one structure give one report. What it does not do: judge
-the run (that is evidence's), or print.
+fingerprinted, and marked where a waiver accepts it or a baseline had it, which a waiver that has expired does not, and
+that is told of whatever was selected; rules about results (`review`) come last. Findings are sorted and hold no OID, so
+that two databases of one structure give one report. What it does not do: judge the run (that is evidence's), or print.
 """
 
 from __future__ import annotations
@@ -32,17 +32,21 @@ if TYPE_CHECKING:
 
 
 def selected_rules(policy: Policy) -> tuple[LoadedRule, ...]:
-    """Return the rules a policy runs, in the order of slugs; UsageError for a slug that is none, or none to run."""
+    """Return the rules a policy runs, in the order of slugs, those included that run unasked.
+
+    UsageError for a slug that is none, or none to run.
+    """
     known = rules()
-    for slug in (*policy.select, *policy.ignore):
-        if slug not in known:
-            raise UsageError(f"there is no rule {slug!r}", hint=nearest_rule(slug))
+    for name, slugs in (("select", policy.select), ("ignore", policy.ignore)):
+        if wrong := next((slug for slug in slugs if slug not in known), None):
+            message = f"{policy.named_in.get(name, '')}there is no rule {wrong!r}"
+            raise UsageError(message, hint=nearest_rule(wrong))
+    allowed = {slug: rule for slug, rule in known.items() if slug not in policy.ignore}
     selected = policy.select or known
-    chosen = tuple(rule for slug, rule in known.items() if slug in selected and slug not in policy.ignore)
-    if not chosen:
+    if not any(slug in selected for slug in allowed):
         message = "no rule is left to run: every one that is selected is ignored as well"
         raise UsageError(message, hint="leave it out of --ignore and of [audit] ignore, or select another")
-    return chosen
+    return tuple(rule for slug, rule in allowed.items() if slug in selected or rule.rule.unasked(policy))
 
 
 def needed_reads(chosen: Iterable[LoadedRule]) -> frozenset[type[tuple[object, ...]]]:

@@ -3,7 +3,7 @@
 ## What it detects
 
 Entries of `[[audit.waive]]` whose `expires` has passed. They accept nothing any more, so what they accepted is reported
-again beside this.
+again beside this. The rule runs whatever is selected; where it is ignored, the report has a note instead.
 
 ## Why it matters
 
@@ -31,16 +31,15 @@ if TYPE_CHECKING:
     from dbops.checks.policy import Policy
     from dbops.model import Check
 
-RULE = Rule(severity=Severity.ERROR)
+RULE = Rule(severity=Severity.ERROR, unasked=lambda policy: bool(policy.expired_waivers))
 
 
 def review(checks: Sequence[Check], policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  (every review has it)
     """Yield each waiver that has run out."""
-    for declared in policy.waivers:
+    for declared in policy.expired_waivers:
         entry = declared.value
-        if entry.expired(policy.today):
-            yield Draft(
-                object=f"{entry.rule} {entry.object}",
-                detail=f"expired on {entry.expires}; {entry.owner} had accepted it: {entry.reason}",
-                location=declared.location,
-            )
+        yield Draft(
+            object=f"{entry.rule} {entry.object}",
+            detail=f"expired on {entry.expires}; {entry.owner} had accepted it: {entry.reason}",
+            location=declared.location,
+        )
