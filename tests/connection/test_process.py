@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.connection import process
-from dbops.connection.process import Running, ask, run, start
+from dbops.connection.process import Running, ask, ask_itself, run, start
 from dbops.connection.run_as import unprivileged
 from dbops.errors import DeadlineError, PrivilegeError, ProgramFailedError, ProgramMissingError, UnavailableError
 from dbops.secrets import remember
@@ -268,3 +268,23 @@ finally:
         3,
         "run dbops as an ordinary user, or give the container CAP_SETUID, CAP_SETGID and CAP_CHOWN",
     ]
+
+
+def test_a_program_that_does_not_say_what_it_is_is_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho it is 1; echo bad option >&2; test $1 = --version\n")
+    program.chmod(0o755)
+    assert "it is 1" == ask_itself(program, "--version")
+    with pytest.raises(ProgramFailedError, match="ended with exit code 1: bad option"):
+        ask_itself(program, "--other")
+    with pytest.raises(ProgramMissingError, match="cannot be started: No such file"):
+        ask_itself(tmp_path / "nothing", "--version")
+
+
+def test_a_program_that_never_says_what_it_is_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid; sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(DeadlineError):
+        ask_itself(program, deadline=0.5)
+    assert is_gone(int((tmp_path / "pid").read_text()))

@@ -26,6 +26,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def test_what_links_in_it_point_to_stays(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "large").write_bytes(bytes(registry._LARGE))
+    lease = registry.lease(tmp_path)
+    (lease.directory / "large").write_bytes(bytes(registry._LARGE))
+    (lease.directory / "file").symlink_to(tmp_path / "elsewhere" / "large")
+    (lease.directory / "folder").symlink_to(tmp_path / "elsewhere")
+    lease.end()
+    assert (False, True) == (lease.directory.exists(), (tmp_path / "elsewhere" / "large").exists())
+
+
 def orphan(lease: registry.Lease) -> None:
     """Leave a lease as a killed process does: the lock gone, everything else in place."""
     os.close(lease.descriptor)

@@ -20,7 +20,7 @@ from dbops.connection.binaries import Binaries, find_client, find_embedded, find
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
 from dbops.drill.cast import Cast
-from dbops.drill.copy import open_copy
+from dbops.drill.copy import open_copy, server_for
 from dbops.drill.foreign import drill_artifact
 from dbops.drill.options import CONTRIB, DrillOptions
 from dbops.errors import ConnectionFailedError, DbopsError, ExitCode
@@ -44,7 +44,7 @@ def _cast() -> Cast:
 @pytest.fixture(scope="module")
 def copy() -> Iterator[Copy]:
     """The server of a drill, before anything is restored into it."""
-    with open_copy(find_server(None, environ=os.environ), _cast(), "d") as opened:
+    with server_for(find_server(None, environ=os.environ)) as server, open_copy(server, _cast(), "d") as opened:
         yield opened
 
 
@@ -123,7 +123,8 @@ def test_that_it_archives_nothing_is_asked_before_anything_else() -> None:
 
 def test_leaving_it_by_an_error_leaves_nothing() -> None:
     stack = contextlib.ExitStack()
-    copy = stack.enter_context(open_copy(find_server(None, environ=os.environ), _cast(), "d"))
+    server = stack.enter_context(server_for(find_server(None, environ=os.environ)))
+    copy = stack.enter_context(open_copy(server, _cast(), "d"))
     stack.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert not copy.server.directory.exists()
     with pytest.raises(ProcessLookupError):

@@ -77,7 +77,6 @@ def surroundings(settings: Settings) -> Surroundings:
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
     """Drill to the depth that is set, or as deep as it goes."""
-    from dbops.drill.pitr.drill import drill_pitr
     from dbops.drill.restore import drill_restore
     from dbops.drill.schema import drill_schema
 
@@ -89,6 +88,8 @@ def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptio
     options = replace(options, copies=copies)
     store = _store(settings.backup_dir)
     if depth == "pitr":
+        from dbops.drill.pitr.drill import drill_pitr
+
         drill_pitr(target, run, options=options, history=_history(store, identity), progress=progress)
         return
     # A directory that somebody named and that is not there is a mount that failed, not a reason to look less closely.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbops.connection.process import ask
+from dbops.connection.process import ask_itself
 from dbops.errors import DbopsError, ProgramMissingError
 from dbops.model import Tool
 
@@ -254,12 +254,12 @@ def _wheel() -> Binaries | None:
 
 @functools.cache
 def _directory_by(pg_config: Path) -> Path:
-    return Path(ask(pg_config, "--bindir")).resolve()
+    return Path(ask_itself(pg_config, "--bindir")).resolve()
 
 
 @functools.cache
 def _version_of(program: Path) -> int:
-    return parse_version(ask(program, "--version"))
+    return parse_version(ask_itself(program, "--version"))
 
 
 @functools.cache
@@ -267,13 +267,13 @@ def _capabilities(directory: Path, major: int) -> Capabilities:
     pg_config = directory / "pg_config"
     if not os.access(pg_config, os.X_OK):
         return Capabilities(extensions=_extensions(*_usual_shares(directory, major)))
-    options = ask(pg_config, "--configure")
+    options = ask_itself(pg_config, "--configure")
     return Capabilities(
         ssl="--with-openssl" in options or "--with-ssl" in options,
         icu="--without-icu" not in options if major >= 16 else "--with-icu" in options,  # the default since 16
         lz4="--with-lz4" in options,
         zstd="--with-zstd" in options,
-        extensions=_extensions(Path(ask(pg_config, "--sharedir"))),
+        extensions=_extensions(Path(ask_itself(pg_config, "--sharedir"))),
     )
 
 

@@ -2,8 +2,9 @@
 
 Every program gets its own session and process group, nothing on stdin but what it is given, `LC_ALL=C`, an allow-listed
 environment, and its output in files: a pipe that nobody reads stops a program after 64 KiB. It dies with dbops, also by
-`kill -9` (`launcher.py`), and whatever ends the wait (a deadline, Ctrl-C, a bug) ends the whole group first. What this
-does not do: judge an exit code. `run` records it, the caller writes that down, then calls `check`.
+`kill -9` (`launcher.py`; but for what a program says of itself), and whatever ends the wait (a deadline, Ctrl-C, a bug)
+ends the whole group first. What this does not do: judge an exit code. `run` records it, the caller writes that down,
+then calls `check`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from dbops.connection.run_as import RunAs, Surroundings
-from dbops.errors import DeadlineError, ProgramFailedError, UnavailableError
+from dbops.errors import DeadlineError, ProgramFailedError, ProgramMissingError, UnavailableError
 from dbops.secrets import holds_secret, redact
 
 if TYPE_CHECKING:
@@ -205,6 +206,28 @@ def ask(program: Path, *arguments: str, deadline: float = 20.0) -> str:
     with tempfile.TemporaryDirectory(prefix="dbops-") as folder:
         completed = run(program, arguments, output=Path(folder) / program.name, deadline=deadline).check()
         return completed.stdout.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def ask_itself(program: Path, *arguments: str, deadline: float = 20.0) -> str:
+    """Return what a program says of itself, `--version` say. Raises as `Completed.check`.
+
+    Without the launcher, which takes longer than such an answer: what survives a killed dbops here ends by itself.
+    """
+    _refuse_secrets(program, arguments)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dbops-") as folder, contextlib.ExitStack() as stack:
+        files = Path(folder, "out"), Path(folder, "err")
+        streams = [stack.enter_context(_output(path)) for path in files]
+        try:
+            child = subprocess.Popen(
+                [program, *arguments], stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1],
+                start_new_session=True, cwd=folder, env=base_environment(),
+            )  # fmt: skip
+        except OSError as error:
+            raise ProgramMissingError(f"{program} cannot be started: {error.strerror}") from error
+        exit_code = _await(stack.enter_context(Running(program, child)), started, deadline, None)
+        Completed(program, exit_code, round((time.monotonic() - started) * 1000), *files).check()
+        return files[0].read_text(encoding="utf-8", errors="replace").strip()
 
 
 def start(  # noqa: PLR0913  (each is a property of the process)

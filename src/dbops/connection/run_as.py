@@ -8,7 +8,6 @@ stays what it was. What this does not do: change owners or modes of anything, st
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import signal
@@ -21,6 +20,7 @@ from dbops.errors import PrivilegeError, ProgramMissingError, UnavailableError
 
 CANDIDATES = ("postgres", "nobody")
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+_NOBODY = (-1, -1)  # to the launcher: nobody in particular
 
 
 class NamespaceRefusedError(PrivilegeError):
@@ -76,15 +76,16 @@ class Surroundings:
 
     def command(self, program: Path, report: int) -> list[str]:
         """Return the command that arranges all this and becomes `program`, or tells the descriptor `report` why not."""
-        settings = {
-            "report": report,
-            "parent": os.getpid(),
-            "user": [self.run_as.uid, self.run_as.gid] if self.run_as else None,
-            "inner_user": self.inner_user,
-            "new_network": self.new_network,
-            "death_signal": int(self.death_signal),
-        }
-        return [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(settings), str(program)]
+        user = (self.run_as.uid, self.run_as.gid) if self.run_as else _NOBODY
+        settings = (
+            report,
+            os.getpid(),
+            int(self.death_signal),
+            int(self.new_network),
+            *user,
+            *(self.inner_user or _NOBODY),
+        )
+        return [sys.executable, "-I", "-S", str(_LAUNCHER), ",".join(map(str, settings)), str(program)]
 
     def explain(self, program: Path, problem: str) -> UnavailableError:
         """Return the error for what the launcher reported: "phase errno text"."""

@@ -17,6 +17,7 @@ the copy is worth nothing. The rules:
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ from dbops.drill.restore_differs import compare_catalog
 from dbops.model import Check, CheckStatus, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dbops.backup.source import TableFacts
     from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
@@ -80,15 +81,21 @@ class Controls:
         )
 
 
-def control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Check:
-    """Return the check that the detectors of this drill fire."""
+# What takes down in the controls how reading a truncated archive went.
+Told = Callable[[Controls], None]
+
+
+def archive_control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Background[Told]:
+    """Return the archive's part of the control: it needs nothing of the copy's database, and mostly waits."""
+    return Background(partial(_control_archive, rehearsal, rehearsed, plan), cancel=lambda: None)
+
+
+def control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, archive: Background[Told]) -> Check:
+    """Return the check that the detectors of this drill fire; `archive` has been started."""
     controls = Controls()
     with rehearsal.run.step("negative control") as step:
-        # The archive's part needs nothing of the copy's database, and waits for programs most of the time.
-        reading = partial(_control_archive, rehearsal, rehearsed, plan)
-        with Background(reading, cancel=lambda: None) as beside:
-            _Copy(rehearsed, plan, controls).control()
-            beside.result()(controls)
+        _Copy(rehearsed, plan, controls).control()
+        archive.result()(controls)
         step.output = f"{sum(controls.fired.values())} of {len(controls.fired)} changes seen"
     check = controls.as_check(step.duration_ms or 0)
     for name, why in controls.absent.items():
@@ -317,7 +324,7 @@ def _rename(session: Session, one: TableFacts) -> None:
     )
 
 
-def _control_archive(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Callable[[Controls], None]:
+def _control_archive(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Told:
     """Make a small archive of a table of our own, cut it off, and return what takes down whether reading it failed."""
     name = "reading a truncated archive"
     tools = next((one for one in (plan.programs.client, plan.programs.server) if one.has("pg_dump")), None)

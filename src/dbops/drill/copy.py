@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from dbops.connection.refusals import statement_error
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import read_only, scratch
 from dbops.drill.cast import Cast, identifiers
@@ -45,6 +46,7 @@ SETTINGS = {
     "max_locks_per_transaction": "1024",
 }
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_SETTINGS = "select pg_catalog.current_setting(s.name) from pg_catalog.unnest(%s::text[]) as s (name)"
 # Databases that every server has already.
 _TAKEN = frozenset({"postgres", "template0", "template1"})
 
@@ -56,10 +58,13 @@ class Copy:
     server: ScratchServer
     cast: Cast
     database: str
+    # The superuser's session in the maintenance database, where nothing of the archive ever is.
+    outside: psycopg.Connection[tuple[Any, ...]]
     durable: bool = False
     substituted: list[str] = field(default_factory=list)
     without_amcheck: str | None = "it was not asked for"
     bytes: int | None = None
+    _inside: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, init=False)
 
     @property
     def restorer(self) -> Target:
@@ -85,33 +90,47 @@ class Copy:
 
     @contextlib.contextmanager
     def as_superuser(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """Open a session of the bootstrap superuser in the copy, for statements composed by dbops only."""
+        """Open a session of the bootstrap superuser in the copy, for statements composed by dbops only.
+
+        Within such a block it is the same session: nothing of the archive may run before the outermost one ends.
+        """
+        if self._inside:
+            with self._speaking(self.database):
+                yield self._inside
+            return
         self._disarm()
         with scratch(self.server, self.database) as connection:
-            connection.execute("set role none")
-            connection.execute("set search_path = pg_catalog, pg_temp")
-            yield connection
+            connection.execute("set role none; set search_path = pg_catalog, pg_temp")
+            self._inside = connection
+            try:
+                yield connection
+            finally:
+                self._inside = None
+
+    @contextlib.contextmanager
+    def _speaking(self, database: str = "postgres") -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Turn an error of a session that stays open into ours, where it happens; yield the one outside."""
+        try:
+            yield self.outside
+        except psycopg.Error as error:
+            raise statement_error(error, self.server.target(database)) from None
 
     def _disarm(self) -> None:
         """Take away what code of the archive may have arranged for the next session in this database."""
         database, restorer = sql.Identifier(self.database), sql.Identifier(self.cast.restorer)
-        with scratch(self.server, "postgres") as connection:
-            connection.execute(_sql("show_out"), [self.database])
-            for statement in (
-                sql.SQL("alter database {0} reset all"),
-                sql.SQL("alter role {1} reset all"),
-                sql.SQL("alter role {1} in database {0} reset all"),
-            ):
-                connection.execute(statement.format(database, restorer))
+        statements = "alter database {0} reset all; alter role {1} reset all; alter role {1} in database {0} reset all"
+        with self._speaking() as outside:
+            outside.execute(_sql("show_out"), [self.database])
+            outside.execute(sql.SQL(statements).format(database, restorer))
 
     def prepare(self, source: SourceInfo, collate: str, ctype: str) -> None:
         """Make the roles and the empty database, as the source's in encoding and locale where this machine has them."""
         self.server.set_password(self.cast.restorer, self.cast.restorer_password)
         self.server.set_password(self.cast.reader, self.cast.reader_password)
-        with scratch(self.server, "postgres") as connection:
-            settings = (connection.execute(f"show {name}".encode()).fetchall()[0][0] for name in DURABLE)
-            self.durable = all(value == "on" for value in settings)
-            self._create_database(connection, source, collate, ctype)
+        with self._speaking() as outside:
+            settings = outside.execute(_SETTINGS, [list(DURABLE)]).fetchall()
+            self.durable = [("on",)] * len(DURABLE) == settings
+            self._create_database(source, collate, ctype)
         # From inside, since a role's name is kept in the bytes of whatever encoding it was created under.
         with scratch(self.server, self.database) as connection:
             connection.execute(sql.SQL("; ").join(self.cast.statements(self.server.binaries.major)))
@@ -120,21 +139,19 @@ class Copy:
                 "owner": sql.Identifier(self.cast.restorer),
                 "readers": identifiers([self.cast.reader, self.cast.restorer]),
             }
-            for statement in (
-                "alter database {database} owner to {owner}",
-                "revoke connect, temporary on database {database} from public",
-                "grant connect on database {database} to {readers}",
-            ):
-                connection.execute(sql.SQL(statement).format(**names))
+            statements = (
+                "alter database {database} owner to {owner};"
+                " revoke connect, temporary on database {database} from public;"
+                " grant connect on database {database} to {readers}"
+            )
+            connection.execute(sql.SQL(statements).format(**names))
 
-    def _create_database(
-        self, connection: psycopg.Connection[tuple[Any, ...]], source: SourceInfo, collate: str, ctype: str
-    ) -> None:
+    def _create_database(self, source: SourceInfo, collate: str, ctype: str) -> None:
         create = sql.SQL("create database {} template template0 encoding {}").format(
             sql.Identifier(self.database), sql.Literal(source.encoding)
         )
         try:
-            connection.execute(create + _locale(source, collate, ctype))
+            self.outside.execute(create + _locale(source, collate, ctype))
         except (
             psycopg.errors.WrongObjectType,
             psycopg.errors.InvalidParameterValue,
@@ -144,7 +161,7 @@ class Copy:
                 f"the order of text: the source's locale {source.locale} (provider {source.provider}) is not available"
                 f" here ({error.diag.message_primary}); the copy has C"
             )
-            connection.execute(create + sql.SQL(" locale 'C'"))
+            self.outside.execute(create + sql.SQL(" locale 'C'"))
 
     def create_extensions(self, extensions: Sequence[ExtensionInfo], allowed: frozenset[str]) -> list[str]:
         """Create the extensions of the source, in its versions where they are there; return what is different.
@@ -258,11 +275,11 @@ class Copy:
                 "owner": sql.Identifier(owner),
                 "restorer": sql.Identifier(self.cast.restorer),
             }
-            for statement in (
-                "alter database {database} owner to {owner}",
-                "grant connect, create, temporary on database {database} to {restorer}",
-            ):
-                connection.execute(sql.SQL(statement).format(**names))
+            statements = (
+                "alter database {database} owner to {owner};"
+                " grant connect, create, temporary on database {database} to {restorer}"
+            )
+            connection.execute(sql.SQL(statements).format(**names))
 
     def extension_members(self) -> frozenset[str]:
         """Return the names of everything that belongs to an extension."""
@@ -271,39 +288,37 @@ class Copy:
 
     def checkpoint(self) -> None:
         """Bring everything restored to disk."""
-        with scratch(self.server, "postgres") as connection:
-            connection.execute("checkpoint")
+        with self._speaking() as outside:
+            outside.execute("checkpoint")
 
     @contextlib.contextmanager
     def control_table(self, rows: int) -> Iterator[Target]:
         """Have a table of our own, out of the copy's reach, in the maintenance database; gone when the block ends."""
-        with scratch(self.server, "postgres") as connection:
-            create = "create table dbops_control as select pg_catalog.md5(n::text) from generate_series(1, {}) as n"
-            connection.execute(sql.SQL(create).format(sql.Literal(rows)))
+        create = "create table dbops_control as select pg_catalog.md5(n::text) from generate_series(1, {}) as n"
+        with self._speaking() as outside:
+            outside.execute(sql.SQL(create).format(sql.Literal(rows)))
             try:
                 yield self.server.target("postgres")
             finally:
-                connection.execute("drop table dbops_control")
+                outside.execute("drop table dbops_control")
 
     def mark_log(self, text: str) -> None:
         """Write a line to the server's log, so that a reader knows when everything before it is there."""
-        with scratch(self.server, "postgres") as connection:
-            connection.execute(
-                sql.SQL("do language plpgsql {}").format(
-                    sql.Literal(f"begin raise log '{text}'; end")  # the text is dbops' own hexadecimal token
-                )
-            )
+        said = sql.Literal(f"begin raise log '{text}'; end")  # the text is dbops' own hexadecimal token
+        with self._speaking() as outside:
+            outside.execute(sql.SQL("do language plpgsql {}").format(said))
+
+
+def server_for(binaries: Binaries) -> ScratchServer:
+    """Return a server for a copy, not started yet."""
+    return ScratchServer(binaries, settings=SETTINGS, auth="scram-sha-256", network_isolated=True)
 
 
 @contextlib.contextmanager
-def open_copy(binaries: Binaries, cast: Cast, database: str) -> Iterator[Copy]:
-    """Start a server for a copy of `database`; it is gone when the block ends.
-
-    Raises UnavailableError when it cannot be started.
-    """
-    server = ScratchServer(binaries, settings=SETTINGS, auth="scram-sha-256", network_isolated=True)
-    with server:
-        yield Copy(server, cast, f"{database}_copy" if database in _TAKEN else database)
+def open_copy(server: ScratchServer, cast: Cast, database: str) -> Iterator[Copy]:
+    """Yield an empty copy of `database` on a server that runs, until the block ends."""
+    with scratch(server, "postgres") as outside:
+        yield Copy(server, cast, f"{database}_copy" if database in _TAKEN else database, outside)
 
 
 def _database(connection: psycopg.Connection[tuple[Any, ...]]) -> sql.Identifier:

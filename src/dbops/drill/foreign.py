@@ -20,7 +20,7 @@ from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.amcheck import Amcheck
 from dbops.drill.cast import Cast
-from dbops.drill.control import control
+from dbops.drill.control import archive_control, control
 from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.needs import database_of, extensions_of, needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_measured, rto_not_measured
@@ -109,8 +109,9 @@ def _drill(path: Path, rehearsal: Rehearsal, *, data: bool) -> None:
         rehearsal.add(check_contents(toc, found, rehearsed.ledger), *found.checks)
         if data:
             rehearsal.add(check_rows(toc, found, rehearsed.ledger), check_views(toc, found, rehearsed.ledger))
-            rehearsal.add(Amcheck(rehearsal, rehearsed.copy, plan.programs).look())
-            rehearsal.add(control(rehearsal, rehearsed, plan))
+            with archive_control(rehearsal, rehearsed, plan) as archived:
+                rehearsal.add(Amcheck(rehearsal, rehearsed.copy, plan.programs).look())
+                rehearsal.add(control(rehearsal, rehearsed, plan, archived))
     if _signatures(archive) != before:
         raise UnavailableError(
             f"{archive.path} was written to while it was drilled", hint="wait until it is finished, then drill it again"

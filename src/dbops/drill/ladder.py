@@ -29,7 +29,7 @@ from dbops.drill.compare import (
     compare_materialized_views,
     compare_sequences,
 )
-from dbops.drill.control import control
+from dbops.drill.control import archive_control, control
 from dbops.drill.probes import Outcome, ask
 from dbops.drill.probes import judge as judge_probes
 from dbops.drill.settle import share_out
@@ -89,11 +89,13 @@ def _until_one_holds(asked: Iterable[Outcome]) -> Iterator[Outcome]:
 def climb(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, recorded: Recorded) -> None:
     """Add the checks of every rung to the run."""
     amcheck = Amcheck(rehearsal, rehearsed.copy, plan.programs)
-    with Background(amcheck.look, cancel=amcheck.cancel) as looking:
+    archive = archive_control(rehearsal, rehearsed, plan)
+    with Background(amcheck.look, cancel=amcheck.cancel) as looking, archive:
         rehearsal.add(*_compare(rehearsal, rehearsed, recorded.manifest))
         rehearsal.compare_catalogs(plan, rehearsed, recorded.inventory)
         rehearsal.add(looking.result())
-    rehearsal.add(control(rehearsal, rehearsed, plan))
+        # Only now: what it changes, if only for a moment, nobody else may be looking at.
+        rehearsal.add(control(rehearsal, rehearsed, plan, archive))
     _tell_what_was_not_read(rehearsal, recorded.manifest)
 
 

@@ -22,10 +22,10 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", 
 def read_machine(directory: Path) -> Machine:
     """Return what is known of this machine and of the disk that `directory` is on."""
     kind, device = _mount_of(directory)
-    return Machine(cpus=_cpus(), memory_bytes=_memory(), file_system=kind, disk=_disk(kind, device) if kind else None)
+    return Machine(cpus=cpus(), memory_bytes=_memory(), file_system=kind, disk=_disk(kind, device) if kind else None)
 
 
-def _cpus() -> int | None:
+def cpus() -> int | None:
     """Return how many processors this process may use: by affinity, and by the limit of its control group."""
     try:
         allowed = len(os.sched_getaffinity(0))

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from dbops.drill.machine import cpus
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -39,6 +41,14 @@ class Probe:
     value: str | float | bool
 
 
+def _jobs() -> int:
+    """Return twice the processors: pg_restore and its server wait for each other.
+
+    At most four, since each may take the maintenance memory for an index.
+    """
+    return max(2, min(4, 2 * (cpus() or 1)))
+
+
 @dataclass(frozen=True, slots=True)
 class DrillOptions:
     """Objectives are times an operator has promised; `deadline` is in seconds and bounds the whole drill.
@@ -63,7 +73,7 @@ class DrillOptions:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     deadline: float | None = 2 * 3600.0
     lock_wait: float = 30.0
-    jobs: int = 2
+    jobs: int = field(default_factory=_jobs)
     rto: dt.timedelta = dt.timedelta(minutes=60)
     rpo: dt.timedelta = dt.timedelta(minutes=15)
     allowances: Mapping[str, dt.timedelta] = field(default_factory=dict)

@@ -94,14 +94,15 @@ class Rebuild:
         """Restore everything there is to restore; `data` says whether the archive holds rows."""
         copy, contents = self.copy, self.contents
         self._restore("schemas", contents.schemas())
-        with self.watch.phase("restore/extensions"):
-            for note in copy.create_extensions(extensions, self.options.extensions):
-                self.watch.run.note(note)
-            if not self.options.as_superuser:
-                copy.lend_rights()
-        if data:
-            with self.watch.run.step("restore/amcheck"):
-                copy.install_amcheck()
+        with copy.as_superuser():  # one session for three things, since no text of the archive runs between them
+            with self.watch.phase("restore/extensions"):
+                for note in copy.create_extensions(extensions, self.options.extensions):
+                    self.watch.run.note(note)
+                if not self.options.as_superuser:
+                    copy.lend_rights()
+            if data:
+                with self.watch.run.step("restore/amcheck"):
+                    copy.install_amcheck()
         main = contents.main()
         workers = (f"--jobs={self.options.jobs}",) if contents.parallel else ()
         self._restore("pre-data", main, "--section=pre-data")

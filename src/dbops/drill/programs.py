@@ -100,14 +100,18 @@ def _servers(source_major: int, options: DrillOptions) -> Iterator[Binaries]:
         yield _named(source_major, options)
         return
     wanted = max(source_major, _OLDEST_TARGET)
+    there = installed_servers(options.environ)
+    own = [one for one in there if one.major == source_major >= _OLDEST_TARGET]
+    yield from own
+    # Only now: each question costs a start of a program, and most drills end above.
     embedded = find_embedded()
     wheel = [embedded] if embedded else []
-    there = [*installed_servers(options.environ), *wheel]
-    own = [one for one in there if one.major == source_major >= _OLDEST_TARGET]
-    newer = sorted((one for one in there if one not in own and one.major >= wanted), key=_distance)
+    if embedded and embedded.major == source_major >= _OLDEST_TARGET:
+        own.append(embedded)
+        yield embedded
+    newer = sorted((one for one in [*there, *wheel] if one not in own and one.major >= wanted), key=_distance)
     if not own and not newer:
         find_server(wanted, environ=options.environ)  # says where it was looked for, and what to install
-    yield from own
     yield from newer
 
 
@@ -136,9 +140,11 @@ def _client(server: Binaries, archive_major: int, options: DrillOptions, needs: 
     if options.client_bindir:
         named = find_client(archive_major * 10000, environ=options.environ, bindir=options.client_bindir)
         return _able([named], needs)
+    own = [server] if server.has("pg_restore") else []
+    if own and server.major >= archive_major and needs.client_lacks(server) is None:
+        return server
     embedded = find_embedded()
-    candidates = [server] if server.has("pg_restore") else []
-    candidates += [*sorted(installed_clients(options.environ), key=_distance), *([embedded] if embedded else [])]
+    candidates = [*own, *sorted(installed_clients(options.environ), key=_distance), *([embedded] if embedded else [])]
     able = [one for one in candidates if one.major >= archive_major]
     if not able:
         # Raises, and says what is too old or missing.

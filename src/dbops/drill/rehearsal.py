@@ -18,7 +18,7 @@ from dbops.backup.inventory import read_inventory
 from dbops.connection.process import last_lines
 from dbops.drill.compare import check_errors, check_plain
 from dbops.drill.contents import Contents, parse_listing
-from dbops.drill.copy import open_copy
+from dbops.drill.copy import open_copy, server_for
 from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
 from dbops.drill.restore_differs import compare_catalog
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from dbops.backup.inventory import Fact
     from dbops.connection.deadline import Deadline
+    from dbops.drill.ahead import ServerAhead
     from dbops.drill.cast import Cast
     from dbops.drill.copy import Copy
     from dbops.drill.ledger import Ledger
@@ -102,7 +103,7 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """One drill's surroundings."""
+    """One drill's surroundings; `ahead` is the server that is being made meanwhile."""
 
     run: Run
     watch: Stopwatch
@@ -111,6 +112,7 @@ class Rehearsal:
     options: DrillOptions
     progress: Progress | None
     checks: list[Check] = field(default_factory=list)
+    ahead: ServerAhead | None = None
 
     def add(self, *checks: Check) -> None:
         """Add results of checks to the run."""
@@ -138,8 +140,10 @@ class Rehearsal:
             run.note(note)
         require_room(plan.copy_bytes)
         with contextlib.ExitStack() as stack:
+            ready = self.ahead.take(plan.programs.server) if self.ahead else None
             with self.watch.phase("provision"):
-                copy = stack.enter_context(open_copy(plan.programs.server, plan.cast, plan.source.database))
+                server = ready or stack.enter_context(server_for(plan.programs.server))
+                copy = stack.enter_context(open_copy(server, plan.cast, plan.source.database))
                 stack.enter_context(watched(copy.server, self.deadline))
                 if self.options.as_superuser:
                     self._admit_superuser(copy)

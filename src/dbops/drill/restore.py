@@ -8,6 +8,7 @@ the copy; the source itself is not needed. What this does not do: change the bac
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -18,15 +19,17 @@ from dbops.backup.roles import Roles
 from dbops.backup.verify import compare_with_evidence
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
+from dbops.drill.ahead import ServerAhead
 from dbops.drill.cast import Cast
 from dbops.drill.ladder import Recorded, climb, first_answer
-from dbops.drill.needs import needs_of
+from dbops.drill.needs import Needs, needs_of
 from dbops.drill.objectives import NEWEST, OLDER, rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
 from dbops.drill.programs import choose_programs
 from dbops.drill.recognise import Archive
 from dbops.drill.recovery import in_context
 from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
+from dbops.drill.room import require_room
 from dbops.drill.settle import settle
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
@@ -86,8 +89,24 @@ def _drill(identity: TargetInfo, store: Store, rehearsal: Rehearsal, chosen: Sto
     with watch.phase("find backup") as step:
         stored = chosen or _newest(identity, store)
         step.output = stored.path.name
-    with _attested(store, stored, run):
-        _drill_stored(store, stored, rehearsal)
+    with _attested(store, stored, run), _server_ahead(stored, rehearsal) as ahead:
+        _drill_stored(store, stored, replace(rehearsal, ahead=ahead))
+
+
+@contextlib.contextmanager
+def _server_ahead(stored: StoredBackup, rehearsal: Rehearsal) -> Iterator[ServerAhead | None]:
+    """Have the server made that the manifest asks for; None where nothing fits, which is told when its turn comes."""
+    manifest = stored.manifest
+    needs = Needs(frozenset(one.name for one in manifest.extensions), icu=manifest.source.provider == "i")
+    with contextlib.ExitStack() as stack:
+        ahead = None
+        with contextlib.suppress(UnavailableError):
+            require_room(_copy_bytes(manifest))
+            programs = choose_programs(
+                major_of(manifest.source.version), _archive_major(manifest), rehearsal.options, needs
+            )
+            ahead = stack.enter_context(ServerAhead(rehearsal.watch, programs.server))
+        yield ahead
 
 
 @contextlib.contextmanager
@@ -180,13 +199,9 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
     options = rehearsal.options
     archive = _archive_of(stored, rehearsal)
     with rehearsal.watch.phase("read contents"):
-        archive_major = max(
-            (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump"),
-            default=major_of(manifest.source.version),
-        )
         toc = Archive(archive, manifest.artifact.format).contents()
         needs = needs_of(toc, manifest.extensions, manifest.source.provider)
-        programs = choose_programs(major_of(manifest.source.version), archive_major, options, needs)
+        programs = choose_programs(major_of(manifest.source.version), _archive_major(manifest), options, needs)
         archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
         contents = read_contents(archiver, archive, rehearsal.run.directory / "contents.list")
         cast = Cast(_roles(stored))
@@ -202,6 +217,12 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
         data=data,
         copy_bytes=_copy_bytes(manifest) if data else 0,
     )
+
+
+def _archive_major(manifest: BackupManifest) -> int:
+    """Return the major version of the pg_dump that made the archive."""
+    dumps = (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump")
+    return max(dumps, default=major_of(manifest.source.version))
 
 
 def _archive_of(stored: StoredBackup, rehearsal: Rehearsal) -> Path:

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 PHASE = "restore/statistics and checkpoint"
 _SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 _CHILDREN = "select exists (select from pg_catalog.pg_inherits)"
-# The system's own tables count too: the copy has just got its catalog.
+# The system's own tables count too, those that the archive has changed: of the others initdb has gathered statistics.
 _TABLES = """
 select n.nspname::text, c.relname::text, pg_catalog.pg_relation_size(c.oid)
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('r', 'm') and c.relpersistence <> 't' and not c.relisshared
     and n.nspname not in ('information_schema', 'pg_toast')
+    and (n.nspname <> 'pg_catalog' or pg_catalog.pg_stat_get_mod_since_analyze(c.oid) > 0)
 order by pg_catalog.pg_relation_size(c.oid) desc, c.oid
 """
 

@@ -1,0 +1,81 @@
+"""A server is made while the archive is looked at, and never outlives who wanted it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dbops.connection.session import scratch
+from dbops.drill.ahead import PHASE, ServerAhead
+from dbops.drill.options import DrillOptions
+from dbops.drill.passes import Stopwatch
+from dbops.errors import ProgramMissingError
+from dbops.evidence.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dbops.connection.binaries import Binaries
+    from dbops.connection.target import Target
+    from dbops.model import Report
+    from dbops.storage.stored import StoredBackup
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Stopwatch]:
+    with Run.start("drill", tmp_path / "logs", "backup-drill") as run:
+        yield Stopwatch(run)
+
+
+def test_a_server_made_ahead_is_taken_and_gone_at_the_end(watch: Stopwatch, binaries: Binaries) -> None:
+    with ServerAhead(watch, binaries) as ahead:
+        server = ahead.take(binaries)
+        assert server
+        with scratch(server, "postgres") as connection:
+            assert [(1,)] == connection.execute("select 1").fetchall()
+    assert (True, False) == (server.ended, server.directory.exists())
+    assert watch.phases[PHASE] > 0
+
+
+def test_one_of_other_programs_is_gone_before_another_is_made(
+    watch: Stopwatch, binaries: Binaries, tmp_path: Path
+) -> None:
+    with ServerAhead(watch, binaries) as ahead:
+        assert ahead.take(replace(binaries, directory=tmp_path)) is None
+        server = ahead._making.result()
+        assert (True, False) == (server.ended, server.directory.exists())
+
+
+def test_a_block_that_is_left_by_an_error_leaves_no_server(watch: Stopwatch, binaries: Binaries) -> None:
+    ahead = ServerAhead(watch, binaries)
+    with pytest.raises(KeyboardInterrupt), ahead:
+        raise KeyboardInterrupt
+    server = ahead._making.result()
+    assert (True, False) == (server.ended, server.directory.exists())
+
+
+def test_a_server_that_cannot_be_made_is_told_to_who_takes_it_and_to_nobody_else(
+    watch: Stopwatch, binaries: Binaries, tmp_path: Path
+) -> None:
+    nowhere = replace(binaries, directory=tmp_path)
+    with ServerAhead(watch, nowhere) as ahead, pytest.raises(ProgramMissingError):
+        ahead.take(nowhere)
+    with ServerAhead(watch, nowhere) as ahead:
+        assert ahead.take(binaries) is None
+
+
+def test_the_whole_time_of_the_server_counts_towards_the_recovery(
+    database: Target, back_up: Callable[..., StoredBackup], drill: Callable[..., Report]
+) -> None:
+    report = drill(back_up(database))
+    rto = next(one for one in report.objectives if one.id == "rto")
+    steps = {step.name: step.duration_ms for step in report.steps}
+    assert steps[PHASE] == rto.inputs[PHASE] > steps["provision"]
+
+
+def test_a_restore_has_jobs_for_every_processor_and_no_more_than_four() -> None:
+    assert min(4, 2 * len(os.sched_getaffinity(0))) >= DrillOptions().jobs >= 2
