@@ -5,15 +5,23 @@ from __future__ import annotations
 import gzip
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dbops.cli.drill import Depth, DrillOptions
+from dbops.cli.operations import drill_options
+from dbops.cli.options import Outcome, setting_flags
+from dbops.cli.running import report_of
+from dbops.cli.suite import SuiteOptions
 from dbops.connection.binaries import find_client
+from dbops.model import Verdict
+from dbops.render.summary import next_command
+from dbops.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Dbops, UrlOf
     from dbops.connection.server import ScratchServer
@@ -33,6 +41,66 @@ def test_two_choices_contradict_each_other(dbops: Dbops, bare_environment: Path,
     assert 2 == answered.code
     assert "contradict each other" in answered.err
     assert not (bare_environment / "logs").exists()
+
+
+IDLE = {
+    "--base-backup=base": ([], ["--depth=schema"], ["--depth=restore"]),
+    "--canary": ([], ["--depth=schema"], ["--depth=restore"]),
+    "--allow-extension=x": (["--depth=pitr", "--wal-archive=wal"],),
+}
+GIVEN = [(flag, depth) for flag, depths in IDLE.items() for depth in depths]
+
+
+@pytest.mark.parametrize("command", ["drill", "suite"])
+@pytest.mark.parametrize(("flag", "depth"), GIVEN)
+def test_a_flag_that_the_depth_has_no_use_for_is_refused(
+    dbops: Dbops, bare_environment: Path, command: str, flag: str, depth: list[str]
+) -> None:
+    answered = dbops(command, "--database-url=postgresql://u@127.0.0.1:1/none", flag, *depth)
+    assert 2 == answered.code
+    assert flag.partition("=")[0] in answered.err
+    assert "or leave it out" in " ".join(answered.err.split())
+    assert not (bare_environment / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "flags", "sends"),
+    [("true", [], True), ("true", ["--no-canary"], False), ("false", [], False), ("false", ["--canary"], True)],
+)
+def test_canaries_are_sent_where_the_settings_say_so_and_a_flag_overrides_them(
+    bare_environment: Path, setting: str, flags: list[str], *, sends: bool
+) -> None:
+    (bare_environment / "dbops.toml").write_text(f"[drill]\ncanary = {setting}\n")
+    canary = {"--canary": True, "--no-canary": False}[flags[0]] if flags else None
+    for options in (DrillOptions(depth=Depth.PITR, canary=canary), SuiteOptions(depth=Depth.PITR, canary=canary)):
+        settings = load_settings(
+            {**setting_flags(options), "wal_archive": Path("wal")}, cwd=bare_environment, environ={}
+        )
+        assert sends == drill_options(settings, client_bindir=None, deadline=None).canary
+
+
+def test_a_setting_about_recoveries_does_not_hinder_another_drill(bare_environment: Path) -> None:
+    (bare_environment / "dbops.toml").write_text('[drill]\ncanary = true\nbase_backup = "base"\nextensions = ["x"]\n')
+    for flags in ({"depth": "restore"}, {"depth": "pitr", "wal_archive": Path("wal")}):
+        settings = load_settings(flags, cwd=bare_environment, environ={})
+        assert drill_options(settings, client_bindir=None, deadline=None).canary
+
+
+def test_the_command_to_give_again_looks_at_the_same_thing() -> None:
+    options = DrillOptions(
+        depth=Depth.PITR, wal_archive=Path("my wal"), base_backup=Path("base"), canary=True, service="erp"
+    )
+    view = options.view(Outcome(report_of("drill")), problem=False)
+    failed = report_of("drill").model_copy(update={"verdict": Verdict.FAIL})
+    assert (
+        "mend what is named above, then dbops drill --depth=pitr --wal-archive='my wal' --base-backup=base --canary"
+        " --service=erp"
+    ) == next_command(failed, view.again, view.same)
+    again = DrillOptions(id="x", as_superuser=True, allow_extension=["a", "b"], canary=False)
+    assert (
+        " --allow-extension=a --allow-extension=b --no-canary --id=x --as-superuser"
+        == again.view(Outcome(report_of("drill")), problem=False).same
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -38,6 +38,10 @@ class Depth(enum.StrEnum):
 class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions):
     """How deep, and with what."""
 
+    what: ClassVar[tuple[str, ...]] = (
+        "depth", "prove_fixes", "allow_extension", "wal_archive", "base_backup", "canary",
+    )  # fmt: skip
+
     depth: Annotated[
         Depth | None, typer.Option(help="How deep; else restore where a backup of this database exists, else schema.")
     ] = None
@@ -62,16 +66,21 @@ class DepthOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOptions
         ),
     ] = False
     canary: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--canary", help="Depth pitr: send three commits into the server's log, that touch no table, and find them."
+            "--canary/--no-canary",
+            help="Depth pitr: send three commits into the server's log, that touch no table, and find them; else as"
+            " canary in [drill] of dbops.toml says.",
+            show_default=False,
         ),
-    ] = False
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrillOptions(ChoiceOptions, DepthOptions):
     """Of which backup, and how deep."""
+
+    what: ClassVar[tuple[str, ...]] = (*DepthOptions.what, "artifact", "id", "latest", "oldest", "as_superuser")
 
     as_superuser: Annotated[
         bool,
@@ -116,7 +125,6 @@ def drill(options: DrillOptions) -> Outcome:
         settings,
         client_bindir=options.client_bindir,
         deadline=time_limit_of(options),
-        canary=options.canary,
         prove_fixes=options.prove_fixes,
     )
     how = dataclasses.replace(how, as_superuser=options.as_superuser)

@@ -169,7 +169,6 @@ def drill_options(
     *,
     client_bindir: Path | None,
     deadline: float | None,
-    canary: bool = False,
     prove_fixes: bool = False,
 ) -> DrillOptions:
     """Return how to drill, by the settings; UsageError for what they ask for and this version does not do."""
@@ -177,10 +176,7 @@ def drill_options(
     from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.options import CONTRIB, DrillOptions, Probe
 
-    if canary and settings.drill.depth != "pitr":
-        raise UsageError(
-            "--canary sends nothing but in a drill of depth pitr", hint="add --depth pitr, or leave it out"
-        )
+    _refuse_idle_flags(settings)
     if prove_fixes and settings.drill.depth not in {None, "restore"}:
         raise UsageError("--prove-fixes runs them on a copy with data", hint="add --depth restore, or leave it out")
     if settings.drill.depth == "pitr" and settings.drill.wal_archive is None:
@@ -203,12 +199,28 @@ def drill_options(
         wal_archive=settings.drill.wal_archive,
         base_backup=settings.drill.base_backup,
         archive_wait=settings.drill.archive_wait.total_seconds(),
-        canary=canary,
+        canary=settings.drill.canary,
         offsite=frozenset(settings.drill.offsite),
         isolation=IsolationOptions.from_settings(settings),
         fixes=FixOptions(audit_policy(settings)) if prove_fixes else None,
     )
     return replace(options, deadline=deadline) if deadline else options
+
+
+def _refuse_idle_flags(settings: Settings) -> None:
+    """Raise UsageError for a flag that the depth has no use for; files and variables serve drills of every depth."""
+    recovers = settings.drill.depth == "pitr"
+    for name, at_pitr, idle in (
+        ("canary", True, "--canary sends nothing but in a drill of depth pitr"),
+        ("base_backup", True, "--base-backup is what a drill of depth pitr starts from; other depths use none"),
+        (
+            "allow_extension",
+            False,
+            "--allow-extension is about restores; a recovery brings the cluster as it is",
+        ),
+    ):
+        if recovers != at_pitr and getattr(settings.drill, name, True) and settings.origin(name).startswith("--"):
+            raise UsageError(idle, hint=f"{'add --depth pitr' if at_pitr else 'name another --depth'}, or leave it out")
 
 
 def backup_options(

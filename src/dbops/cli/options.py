@@ -52,6 +52,9 @@ class OutputOptions:
 
     formats: ClassVar[frozenset[Format]] = LISTABLE
 
+    # The options, by field name, without which the command, given again, would not do the same.
+    what: ClassVar[tuple[str, ...]] = ()
+
     format: Annotated[Format | None, typer.Option(help="How to print the report; table unless --json.")] = None
     json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON report on stdout.")] = False
     output: Annotated[
@@ -114,6 +117,7 @@ class OutputOptions:
             kept=outcome.kept,
             also=outcome.also,
             again=_again(self),
+            same=_same(self),
         )
 
 
@@ -239,6 +243,21 @@ def _again(options: OutputOptions) -> str:
         value = getattr(options, name, None)
         if value is not None:
             repeated += f" --{name.replace('_', '-')}={shlex.quote(str(value))}"
+    return repeated
+
+
+def _same(options: OutputOptions) -> str:
+    """Return the options without which the command, given again, would not look at the same thing."""
+    repeated = ""
+    for name in options.what:
+        value = getattr(options, name, None)
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            # Only --canary has a default of its own, and with it a negative.
+            repeated += f" --{flag}" if value else f" --no-{flag}" if name == "canary" else ""
+        elif value is not None:
+            values = value if isinstance(value, list) else [value]
+            repeated += "".join(f" --{flag}={shlex.quote(str(one))}" for one in values)
     return repeated
 
 

@@ -48,7 +48,9 @@ def suite(options: SuiteOptions) -> Outcome:
     limit = time_limit_of(options)
     wanted = settings.has_table("backup") if options.backup is None else options.backup
     plan = SuitePlan(
-        drill=drill_options(settings, client_bindir=options.client_bindir, deadline=limit),
+        drill=drill_options(
+            settings, client_bindir=options.client_bindir, deadline=limit, prove_fixes=options.prove_fixes
+        ),
         backup=backup_options(settings, client_bindir=options.client_bindir, deadline=limit) if wanted else None,
         allow_superuser=options.allow_superuser,
     )

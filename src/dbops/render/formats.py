@@ -53,7 +53,8 @@ class View:
 
     `kept` is the file that holds this report as evidence. `problem` is off when the message goes to stderr instead.
     `also` are reports to show before this one. `again` is what the next command needs in order to reach the same
-    database, " --service=erp". `previous` is the text of the file that this one replaces, `trend` the history to draw.
+    database, " --service=erp"; `same` is what this one needs besides to do the same, " --depth=pitr". `previous` is the
+    text of the file that this one replaces, `trend` the history to draw.
     """
 
     verbose: bool = False
@@ -63,6 +64,7 @@ class View:
     kept: Path | None = None
     also: tuple[Report, ...] = ()
     again: str = ""
+    same: str = ""
     previous: str | None = None
     trend: Trend | None = None
 

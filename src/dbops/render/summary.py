@@ -37,7 +37,7 @@ def print_verdict(page: Page, report: Report, view: View) -> None:
         sealed = "" if (report.seal or {}).get("status") == "signed" else " (unsigned)"
         page.line(("Evidence: ", "bold"), clean(os.path.relpath(view.kept)), sealed)
     if report.problem is None:
-        page.paragraph(("Next: ", "bold"), clean(next_command(report, view.again)), hang=6)
+        page.paragraph(("Next: ", "bold"), clean(next_command(report, view.again, view.same)), hang=6)
 
 
 def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
@@ -119,9 +119,9 @@ _AFTER_PASS = {
 }
 
 
-def next_command(report: Report, again: str = "") -> str:
-    """Return the one thing to type next; `again` holds the options that name the same database."""
-    repeated = f"dbops {report.command}{again}"
+def next_command(report: Report, again: str = "", same: str = "") -> str:
+    """Return the one thing to type next: `again` names the same database, `same` makes this command do the same."""
+    repeated = f"dbops {report.command}{same}{again}"
     if report.verdict is Verdict.FAIL:
         return f"{_mend(report)}, then {repeated}"
     if report.verdict is Verdict.INCONCLUSIVE:
@@ -133,7 +133,8 @@ def next_command(report: Report, again: str = "") -> str:
         return f"dbops suite{again}" if restored else f"dbops backup{again}, then dbops drill --depth restore{again}"
     if report.command == "doctor":
         again = _without(again, "--backup-dir=")  # which an audit does not know
-    return _AFTER_PASS.get(report.command, repeated).format(again=again)
+    after = _AFTER_PASS.get(report.command)
+    return after.format(again=again) if after else repeated
 
 
 def _without(again: str, option: str) -> str:

@@ -32,6 +32,7 @@ FLAGS: Mapping[str, str] = {
     "allow_extension": "drill.extensions",
     "wal_archive": "drill.wal_archive",
     "base_backup": "drill.base_backup",
+    "canary": "drill.canary",
     "key": "evidence.key",
     "trust": "evidence.trust",
 }

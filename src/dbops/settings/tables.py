@@ -96,7 +96,8 @@ class DrillTable(Table):
     """`[drill]`: how deep; no depth means `restore` where a backup exists. `digest = "auto"` is full up to 10 GiB.
 
     `wal_archive` is the directory WAL is archived to, as this machine sees it; `base_backup` a plain base backup to
-    start from, else one is taken; `offsite` says which kinds of copies are kept at another site.
+    start from, else one is taken; `canary` sends commits into the server's log, to find them again; `offsite` says
+    which kinds of copies are kept at another site.
     """
 
     depth: Literal["schema", "restore", "pitr"] | None = None
@@ -106,6 +107,7 @@ class DrillTable(Table):
     wal_archive: Path | None = None
     base_backup: Path | None = None
     archive_wait: PositiveDuration = dt.timedelta(minutes=1)
+    canary: bool = False
     offsite: tuple[Literal["dumps", "wal", "replica"], ...] = ()
     pgbackrest: PgBackRestTable | None = None
     barman: BarmanTable | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -147,6 +148,26 @@ def test_the_command_line_drills_to_a_moment(
         main([*common, archive, base, "--canary"]),
     ]
     assert "RPO met" in capsys.readouterr().out
+
+
+def test_a_suite_sends_canaries_where_the_settings_say_so(
+    archiving: Archiving, base_backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbops.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dbops.toml").write_text(
+        f'[drill]\ndepth = "pitr"\nwal_archive = "{archiving.archive}"\nbase_backup = "{base_backup}"\ncanary = true\n'
+        f'target_bindir = "{archiving.server.binaries.directory}"\n'
+    )
+    socket = quote(str(archiving.server.socket_directory), safe="")
+    url = f"postgresql://driller@/postgres?host={socket}&port=5432"
+    main(["suite", f"--database-url={url}", "--output=report.json"])
+    (drilled,) = (
+        one for one in json.loads((tmp_path / "report.json").read_bytes())["reports"] if one["command"] == "drill"
+    )
+    assert "pass" == drilled["verdict"]
+    assert 1 == sum(note.startswith("canaries: three commits") for note in drilled["notes"])
 
 
 def test_a_disk_that_fills_up_while_the_base_backup_is_copied_is_said_and_leaves_nothing(
