@@ -23,6 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return the exit code; raises nothing."""
     sys.stdout, sys.stderr = _writable(sys.stdout), _writable(sys.stderr)
     os.umask(_OWNER_ONLY)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads what every installed package says
     try:
         return _answer(sys.argv[1:] if words is None else words)
     except KeyboardInterrupt:
@@ -35,10 +36,10 @@ def _answer(words: Sequence[str]) -> int:
 
     try:
         with stoppable():
-            from dbops.cli.app import app, command_named
+            from dbops.cli.app import command_line, command_named
             from dbops.cli.boundary import Invocation, answer
 
-            return answer(Invocation(words, command_named(words)), app)
+            return answer(Invocation(words, command_named(words)), command_line())
     except StoppedError as stopped:  # before there was a command, or after its answer
         return 128 + stopped.signal_number
 

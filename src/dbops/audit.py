@@ -18,19 +18,17 @@ from dbops.checks.changes import answered_rules, changes_since, findings_of, pre
 from dbops.checks.declarations import AGAIN
 from dbops.checks.exact import ask_server, open_questions
 from dbops.checks.expected_plans import with_expected_plans
-from dbops.checks.fix_script import NEEDED, fix_script, write_fixes
 from dbops.checks.names import qualified
 from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
 from dbops.checks.runner import needed_reads, run_rules, selected_rules
-from dbops.checks.slow_log import read_slow_log
 from dbops.checks.surroundings import looking_around, with_surroundings
 from dbops.connection.session import read_only
 from dbops.evidence.history import previous_reports
 from dbops.model import Check, CheckStatus, TargetInfo, rfc3339, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog, LoggedStatement
@@ -63,17 +61,23 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     save_to: Path | None = None,
     fix_to: Path | None = None,
     allow_superuser: bool = False,
+    meanwhile: Callable[[], object] | None = None,
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
     `slow_log` are log files of its server; without `around` the rules about what surrounds the database are skipped;
     `save_to` keeps everything that was read, for every rule, in a file; `fix_to` is where the script goes that mends
-    what was found; `allow_superuser` lets declared queries be explained in a superuser's session. Raises UsageError for
-    an unknown rule or a file that is no such log, before anything is opened, ConfigurationError for a declared
-    expression or query that a server cannot parse, and what the session raises.
+    what was found; `allow_superuser` lets declared queries be explained in a superuser's session; `meanwhile` is called
+    while the server works. Raises UsageError for an unknown rule or a file that is no such log, before anything is
+    opened, ConfigurationError for a declared expression or query that a server cannot parse, and what the session
+    raises.
     """
     chosen = selected_rules(policy) if save_to is None else (*selected_rules(policy), *rules().values())
-    wanted = needed_reads(chosen) | (NEEDED if fix_to else frozenset())
+    wanted = needed_reads(chosen)
+    if fix_to:
+        from dbops.checks.fix_script import NEEDED
+
+        wanted |= NEEDED
     logged = _logged(slow_log, run) if slow_log else None
     with (
         looking_around(around, wanted),
@@ -81,7 +85,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
         read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session,
     ):
         run.target = session.info()
-        catalog = read_catalog(session, wanted, logged=logged)
+        catalog = read_catalog(session, wanted, logged=logged, meanwhile=meanwhile)
         if ExpectedPlan in wanted:
             catalog = with_expected_plans(session, catalog, policy, allow_superuser=allow_superuser)
     if around:
@@ -134,6 +138,8 @@ def missing_privileges(
 
 def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
     """Return the statements in slow logs, and note what could not be read of them."""
+    from dbops.checks.slow_log import read_slow_log
+
     with run.step("slow log"):
         log = read_slow_log(slow_log)
     run.note(log.note())
@@ -174,6 +180,8 @@ def _left_out(catalog: Catalog) -> Iterator[Check]:
 
 def _write_fixes(path: Path, catalog: Catalog, policy: Policy, checks: Sequence[Check], run: Run) -> None:
     """Write the script that mends what was found; the run keeps it too, as the archive of what it drops."""
+    from dbops.checks.fix_script import fix_script, write_fixes
+
     with run.step("fixes"):
         script = fix_script(catalog, policy, checks)
         undo = write_fixes(script, path)

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from dbops import __version__
+from dbops.cli.app import COMMANDS, command_line
 from dbops.cli.audit import AuditOptions
 from dbops.cli.backup import BackupOptions
 from dbops.cli.boundary import Invocation, answer
@@ -63,6 +64,20 @@ def test_help_loads_nothing_heavy() -> None:
 def test_help_of_a_command_loads_nothing_heavy(command_name: str) -> None:
     # Typer itself loads pydantic for the options of a command.
     assert loaded_by(command_name, "--help") in {"[]", "['pydantic']"}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("audit", "--help"), ("backup", "list", "--help")])
+def test_only_the_command_that_is_named_is_loaded(words: tuple[str, ...]) -> None:
+    others = {f"dbops.cli.{name}" for name in COMMANDS} - {f"dbops.cli.{words[0]}"}
+    code = "import sys; from dbops.__main__ import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert set() == others & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_itself(name: str) -> None:
+    said = command_line().get_command(None, name).help
+    assert said.startswith(COMMANDS[name].rstrip("."))
 
 
 def test_help_in_a_ci_log_has_no_escape_sequences() -> None:
@@ -146,7 +161,7 @@ def ended_by(error: BaseException, *words: str) -> int:
     def fall(options: CommonOptions) -> Outcome:
         raise error
 
-    return answer(Invocation(["fall", *words], "fall"), app)
+    return answer(Invocation(["fall", *words], "fall"), typer.main.get_group(app))
 
 
 def test_a_bug_exits_70_with_a_short_message(capsys: pytest.CaptureFixture[str], bare_environment: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.catalog import ExpectedPlanNode, PlanNode
 from dbops.checks.expressions import Node, NotUnderstoodError, canonical, parse
-from dbops.checks.names import quote, unquote
+from dbops.checks.names import NAME_REST, NAME_START, quote, unquote
 from dbops.checks.remediation import Fix, create_index, rebuild_index
 from dbops.checks.structure import Shape
 
@@ -32,7 +32,7 @@ _RANGES = frozenset({"<", "<=", ">", ">="})
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _FOLDING = frozenset({"lower", "upper"})  # the functions that people look things up by, and that are immutable
 _WITHOUT_ORDER = frozenset({"json", "xml", "point", "box", "line", "lseg", "path", "polygon", "circle", "xid", "cid"})
-_IDENTIFIER = r'(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)'
+_IDENTIFIER = rf'(?:"(?:[^"]|"")+"|{NAME_START}{NAME_REST})'
 _SORT_KEY = re.compile(
     rf"(?:{_IDENTIFIER}\.)?(?P<column>{_IDENTIFIER})(?P<descending> DESC)?(?: NULLS (?P<nulls>FIRST|LAST))?"
 )

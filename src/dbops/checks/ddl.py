@@ -13,18 +13,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.names import qualified, quote, unquote
+from dbops.checks.names import NAME_REST, NAME_START, qualified, quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<space>\s+|--[^\n]*)
-    | (?P<dollar>\$(?P<tag>(?:[A-Za-z_\u0080-\uffff]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<dollar>\$(?P<tag>(?:{NAME_START}\w*)?)\$.*?\$(?P=tag)\$)
     | (?P<quoted>"(?:[^"]|"")*")
     | (?P<text>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')
-    | (?P<name>[A-Za-z_\u0080-\uffff][\w$]*)
+    | (?P<name>{NAME_START}{NAME_REST})
     | (?P<mark>.)
     """,
     re.VERBOSE | re.DOTALL,

@@ -24,8 +24,6 @@ from dbops.checks.expected_constraints import differences as constraint_differen
 from dbops.checks.expressions import is_understood
 from dbops.checks.names import literal, parse_qualified, qualified, quote
 from dbops.checks.typed import Use, may_be_same
-from dbops.connection.binaries import find_server
-from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
 from dbops.errors import ConfigurationError, ProgramMissingError, TimeLimitError, UnavailableError
 from dbops.secrets import redact
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog, DataType, Relation
     from dbops.checks.policy import Declared, Policy
     from dbops.connection.binaries import Binaries
+    from dbops.connection.server import ScratchServer
     from dbops.settings.declared import Expectation
 
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -135,6 +134,8 @@ def ask_server(
     `bindir` is where server programs are first looked for, `directory` where the server lives, by default the temporary
     one. Costs about two seconds. Raises ConfigurationError for an expression that no server takes.
     """
+    from dbops.connection.server import ScratchServer
+
     major = catalog.server.version // 10_000
     try:
         binaries = _server_programs(major, environ, bindir)
@@ -151,6 +152,8 @@ def ask_server(
 
 
 def _server_programs(major: int, environ: Mapping[str, str], bindir: Path | None) -> Binaries:
+    from dbops.connection.binaries import find_server
+
     if bindir:
         try:
             return find_server(major, environ=environ, bindir=bindir)

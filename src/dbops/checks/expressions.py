@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dbops.checks.names import unquote
+from dbops.checks.names import NAME_REST, NAME_START, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 Node = tuple["str | Node", ...]
 
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<space>\s+)
     | (?P<text>[eE]?'(?:[^'\\]|''|\\.)*')
     | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
-    | (?P<name>"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)
+    | (?P<name>"(?:[^"]|"")+"|{NAME_START}{NAME_REST})
     | (?P<mark>::|[()\[\],.;:])
     | (?P<operator>[-+*/<>=~!@\#%^&|`?]+)
     """,

@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from dbops.checks.names import NAME_REST, NAME_START
+
 # A statement of these kinds can be explained: it is planned, and without ANALYZE never carried out.
 EXPLAINABLE = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
 
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<space>\s+|--[^\n]*)
     | (?P<comment>/\*)
-    | (?P<dollar>\$(?P<tag>(?:[A-Za-z_\u0080-\uffff][\w]*)?)\$(?:.*?\$(?P=tag)\$|.*))
+    | (?P<dollar>\$(?P<tag>(?:{NAME_START}\w*)?)\$(?:.*?\$(?P=tag)\$|.*))
     | (?P<parameter>\$\d+)
     | (?P<quoted>(?:[uU]&)?"(?:[^"]++|"")*+(?:"|\Z))
     | (?P<escaped>[eE]'(?:[^'\\]++|\\.|'')*+(?:'|\Z))
     | (?P<text>(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z))
-    | (?P<name>[A-Za-z_\u0080-\uffff][\w$]*)
+    | (?P<name>{NAME_START}{NAME_REST})
     | (?P<number>0[xXoObB][\da-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
     | (?P<cast>::)
     | (?P<operator>[-+*/<>=~!@\#%^&|`?]+)

@@ -1,36 +1,70 @@
 """The command line as a whole: which commands there are, and the options of `dbops` itself.
 
-Help is plain (no rich): it loads in half the time, and reads the same in a terminal, a pipe and a CI log.
+A command is loaded when it is named: its module in this package holds a Typer `app`, with that one command or a group
+of them. Help is plain (no rich): it loads in half the time, and reads the same in a terminal, a pipe and a CI log.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbops import __version__
-from dbops.cli import audit, backup, config, demo, doctor, drill, evidence, init, suite, tenant
-from dbops.cli.options import command
 from dbops.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# In the order in which a newcomer meets them.
-_ORDER = ("demo", "audit", "backup", "drill", "suite", "evidence", "tenant", "doctor", "init", "config")
+# In the order in which a newcomer meets them, with what each is for, so that this list alone makes `dbops --help`.
+COMMANDS = {
+    "demo": "Run everything on a throw-away PostgreSQL with a demo ERP.",
+    "audit": "Hold the schema against what it should be, with SQL that mends it.",
+    "backup": "Make a backup and prove that it is whole.",
+    "drill": "Restore into a throw-away server, compare, and time it.",
+    "suite": "Back up, drill and audit with one verdict and one report.",
+    "evidence": "Verify what was kept and report on a period; make and rotate the key.",
+    "tenant": "Keep tenants apart.",
+    "doctor": "Say what dbops lacks here, and what to type.",
+    "init": "Write a first dbops.toml, from a reference database.",
+    "config": "Look at the configuration.",
+}
 
 
-class _InOrder(typer.core.TyperGroup):
-    """Lists the commands in our order; Typer would put groups last."""
+class _OnDemand(typer.core.TyperGroup):
+    """The commands, each loaded when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (Typer's)
-        return sorted(self.commands, key=_ORDER.index)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  (Typer's)
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = _load(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in COMMANDS:  # then Typer looks for the nearest of those that are loaded
+            for name in COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  (Typer's)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _load(name: str) -> Any:
+    """Return the command, or the group of that name."""
+    group = typer.main.get_group(importlib.import_module(f"dbops.cli.{name}").app)
+    group.name = name
+    return group.commands.get(name, group)
 
 
 app = typer.Typer(
     name="dbops",
-    cls=_InOrder,
+    cls=_OnDemand,
     help="Audit, backup, restore drill and evidence for PostgreSQL. Try it without a database: dbops demo",
     epilog="Exit codes: 0 pass, 1 the answer is no, 2 usage, 3 could not be carried out, 4 and 5 evidence, 70 a bug.",
     rich_markup_mode=None,
@@ -60,25 +94,20 @@ def root(
         raise typer.Exit(ExitCode.USAGE)
 
 
+@functools.cache
+def command_line() -> typer.core.TyperGroup:
+    """Return what reads the words of a command line."""
+    return typer.main.get_group(app)
+
+
 def command_named(words: Sequence[str]) -> str:
     """Return the command that a command line names ("audit", "backup list"), also when it cannot be parsed."""
     found: list[str] = []
-    group = typer.main.get_command(app)
+    group: Any = command_line()
+    context = typer.Context(group)
     for word in words:
-        inner = getattr(group, "commands", {}).get(word)
+        inner = group.get_command(context, word) if isinstance(group, typer.core.TyperGroup) else None
         if inner is not None:
             found.append(word)
             group = inner
     return " ".join(found) or "dbops"
-
-
-command(app, "demo", demo.DemoOptions)(demo.demo)
-command(app, "audit", audit.AuditOptions)(audit.audit)
-app.add_typer(backup.app, name="backup")
-app.add_typer(drill.app, name="drill")
-command(app, "suite", suite.SuiteOptions)(suite.suite)
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(tenant.app, name="tenant")
-command(app, "doctor", doctor.DoctorOptions)(doctor.doctor)
-command(app, "init", init.InitOptions)(init.init)
-app.add_typer(config.app, name="config")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, TargetOptions
+from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, TargetOptions, command
 from dbops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Names = list[str] | None
 Paths = list[Path] | None
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ class AuditOptions(SuperuserOptions, FailOnOptions, TargetOptions):
             raise UsageError(message, hint="leave one of them out")
 
 
+@command(app, "audit", AuditOptions)
 def audit(options: AuditOptions) -> Outcome:
     """Hold the schema against what it should be, with SQL that mends it.
 
@@ -104,8 +107,14 @@ def audit(options: AuditOptions) -> Outcome:
             save_to=options.save_catalog,
             fix_to=options.fix,
             allow_superuser=options.allow_superuser,
+            meanwhile=None if options.wants_document() else _load_table,
         )
     return Outcome(run.report, run.report_path)
+
+
+def _load_table() -> None:
+    """Load what will print the result; the server has something to do as well."""
+    import dbops.render.table  # noqa: F401
 
 
 def _replayed(options: AuditOptions, settings: Settings, policy: Policy, path: Path) -> Outcome:

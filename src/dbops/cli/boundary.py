@@ -54,10 +54,10 @@ class Invocation:
         return OutputOptions(json=json, no_color="--no-color" in self.words)
 
 
-def answer(invocation: Invocation, app: typer.Typer) -> int:
+def answer(invocation: Invocation, command_line: typer.core.TyperGroup) -> int:
     """Run the command line and return the exit code, with everything printed that has to be."""
     try:
-        outcome = typer.main.get_command(app).main(
+        outcome = command_line.main(
             args=list(invocation.words), prog_name="dbops", standalone_mode=False, obj=invocation
         )
         return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else _uninterrupted(int(outcome or 0))
@@ -216,7 +216,8 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
 
 def explain(invocation: Invocation, message: str, hint: str | None) -> None:
     """Print a message, and under it what to type next, on stderr."""
-    from dbops.render.terminal import Page, clean
+    from dbops.render.console import Page
+    from dbops.render.terminal import clean
 
     program = "dbops" if invocation.command == "dbops" else f"dbops {invocation.command}"
     try:

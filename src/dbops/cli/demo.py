@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbops.cli.options import Outcome, RunOptions
+from dbops.cli.options import Outcome, RunOptions, command
 
 if TYPE_CHECKING:
     from dbops.demo.server import DemoServer
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dbops.evidence.run import Run
     from dbops.model import Report
     from dbops.settings import Settings
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class DemoOptions(RunOptions):
     )
 
 
+@command(app, "demo", DemoOptions)
 def demo(options: DemoOptions) -> Outcome:
     """Run everything on a throw-away PostgreSQL with a demo ERP.
 

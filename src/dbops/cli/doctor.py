@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dbops.cli.options import BackupDirOptions, ClientOptions, Outcome, ServerOptions, TargetOptions
+import typer
+
+from dbops.cli.options import BackupDirOptions, ClientOptions, Outcome, ServerOptions, TargetOptions, command
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +20,7 @@ class DoctorOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOption
     usual_seconds: ClassVar[float | None] = 120.0
 
 
+@command(app, "doctor", DoctorOptions)
 def doctor(options: DoctorOptions) -> Outcome:
     """Say what dbops lacks here, and what to type.
 

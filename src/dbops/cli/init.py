@@ -10,13 +10,15 @@ from urllib.parse import quote
 
 import typer
 
-from dbops.cli.options import CommonOptions, Outcome, TargetNameOptions
+from dbops.cli.options import CommonOptions, Outcome, TargetNameOptions, command
 from dbops.errors import UsageError
 from dbops.render.jobs import Ci
 
 if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog
     from dbops.connection.target import Target
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class InitOptions(TargetNameOptions, CommonOptions):
     force: Annotated[bool, typer.Option("--force", help="Replace a dbops.toml that is there.")] = False
 
 
+@command(app, "init", InitOptions)
 def init(options: InitOptions) -> Outcome:
     """Write a first dbops.toml, from a reference database.
 

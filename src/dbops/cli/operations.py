@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dbops.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from dbops.backup.options import BackupOptions
@@ -40,8 +40,12 @@ def audit_into(
     save_to: Path | None = None,
     fix_to: Path | None = None,
     allow_superuser: bool = False,
+    meanwhile: Callable[[], object] | None = None,
 ) -> None:
-    """Audit `target`, and log files of its server, by `policy`, or else by that which the settings describe."""
+    """Audit `target`, and log files of its server, by `policy`, or else by that which the settings describe.
+
+    `meanwhile` is called while the server works.
+    """
     from dbops.audit import audit
 
     audit(
@@ -54,6 +58,7 @@ def audit_into(
         save_to=save_to,
         fix_to=fix_to,
         allow_superuser=allow_superuser,
+        meanwhile=meanwhile,
     )
 
 

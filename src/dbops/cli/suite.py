@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from dbops.cli.drill import DepthOptions
-from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions
+from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, command
 
 _NO_BACKUP = "making a backup: dbops.toml has no [backup] table, and --backup was not given"
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class SuiteOptions(SuperuserOptions, FailOnOptions, DepthOptions):
     ] = None
 
 
+@command(app, "suite", SuiteOptions)
 def suite(options: SuiteOptions) -> Outcome:
     """Back up, drill and audit with one verdict and one report, for cron and CI.
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dbops.model import Finding, Report
+    from dbops.render.console import Page
     from dbops.render.formats import View
-    from dbops.render.terminal import Page
 
 _SHOWN = 12
 _HOW_TO_WAIVE = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from dbops.render.quantities import counted, duration, size
-from dbops.render.terminal import ASCII, clean, console_for, glyphs_for, on_terminal
+from dbops.render.terminal import ASCII, clean, glyphs_for, on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,8 @@ class Bars:
     """A spinner, and a bar where the total is known; gone when the task is done."""
 
     def __init__(self, stream: TextIO, *, color: bool) -> None:
+        from dbops.render.console import console_for
+
         self._console = console_for(stream, color=color)
         self._spinner = "line" if glyphs_for(stream) is ASCII else "dots"
         self._drawn: RichProgress | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dbops.model import Objective, Step
-    from dbops.render.terminal import Page
+    from dbops.render.console import Page
 
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 # What a step says is shown up to this many characters.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.model import Check, Objective, Report
+    from dbops.render.console import Page
     from dbops.render.formats import View
-    from dbops.render.terminal import Page
 
 _STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 _FIRST_SAVEPOINT = b"savepoint dbops_first"
+_FIRST_ROLLBACK = b"rollback to savepoint dbops_first"
 _FIRST_RELEASE = b"release savepoint dbops_first"
-_FIRST_ROLLBACK = b"rollback to savepoint dbops_first; release savepoint dbops_first"
 _SAVEPOINT = b"savepoint dbops_read"
 _ROLLBACK = b"rollback to savepoint dbops_read"
 _RELEASE = b"release savepoint dbops_read"
@@ -41,28 +41,35 @@ def run_apart(
     *,
     first: str | None = None,
     take: Callable[[int, PGresult], object] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[PGresult]:
     """Yield the result of each statement in order, good (TUPLES_OK) or bad (FATAL_ERROR), one at a time.
 
     Several statements in the place of one share its savepoint: the last one's result is theirs, or the first one's that
-    failed. `first` is run before them and what it sets for the transaction holds for all of them; should it fail, they
-    are run once more without it. `take` is given rows as they arrive, with the position of their statement; the result
-    that is yielded then has the rest of them, and if it is bad, those that were taken do not count. The connection has
-    to be inside a transaction, and is again when the iterator is exhausted; so exhaust it. Raises
-    psycopg.OperationalError when the connection is lost.
+    failed. `first` is run before them, and what it sets for the transaction holds for them and no longer; should it
+    fail, they are run once more without it. `take` is given rows as they arrive, with the position of their statement;
+    the result that is yielded then has the rest of them, and if it is bad, those that were taken do not count.
+    `meanwhile` is called when everything is sent and the server has only begun. The connection has to be inside a
+    transaction, and is again when the iterator is exhausted; so exhaust it. Raises psycopg.OperationalError when the
+    connection is lost.
     """
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     if first:
         _send(pgconn, _FIRST_SAVEPOINT, first.encode())
         pgconn.pipeline_sync()
-        _send(pgconn, _FIRST_RELEASE)
     units = [(unit,) if isinstance(unit, str) else tuple(unit) for unit in statements]
     for unit in units:
         _send(pgconn, _SAVEPOINT, *(statement.encode() for statement in unit))
         pgconn.pipeline_sync()
         _send(pgconn, _ROLLBACK, _RELEASE)
+    if first:
+        pgconn.pipeline_sync()  # what went wrong before it must not skip this
+        _send(pgconn, _FIRST_ROLLBACK, _FIRST_RELEASE)
     pgconn.pipeline_sync()
+    if meanwhile:
+        pgconn.flush()
+        meanwhile()
     prepared = not first or _take_first(pgconn)
     for number, unit in enumerate(units):
         # The savepoint's own is among them: it fails when the transaction is lost, and the rest then says no more.
@@ -73,10 +80,10 @@ def run_apart(
             yield next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), results[-1])
         # Not before: the server sends these with what the next sync ends, and the caller has work to do meanwhile.
         _rolled_back, _released = (_next_result(pgconn) for _ in range(2))
-    _next_result(pgconn)  # the last sync
+    for _ in range(4 if first else 1):  # the syncs, and what ends `first`
+        _next_result(pgconn)
     pgconn.exit_pipeline_mode()
     if not prepared:
-        connection.execute(_FIRST_ROLLBACK)
         yield from run_apart(connection, statements, take=take)
 
 
@@ -87,7 +94,7 @@ def _send(pgconn: PGconn, *statements: bytes) -> None:
 
 def _take_first(pgconn: PGconn) -> bool:
     """Return whether the first statement succeeded."""
-    _savepoint, result, _sync, _released = (_next_result(pgconn) for _ in range(4))
+    _savepoint, result, _sync = (_next_result(pgconn) for _ in range(3))
     return result.status == pq.ExecStatus.TUPLES_OK
 
 

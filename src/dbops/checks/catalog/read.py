@@ -54,10 +54,11 @@ def read_catalog(
     wanted: Iterable[type[tuple[object, ...]]] | None = None,
     *,
     logged: tuple[LoggedStatement, ...] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Catalog:
     """Return a snapshot with the `wanted` reads, all of them by default, and what a slow log says (`logged`).
 
-    Costs one round trip, and another if there are statements to explain.
+    Costs one round trip, and another if there are statements to explain. `meanwhile` is called while the server works.
     """
     kinds = {*reads(), Plan} if wanted is None else {BusyRelation, *wanted}
     chosen = [read for row, read in reads().items() if row in kinds]
@@ -69,7 +70,11 @@ def read_catalog(
     decode = adapt.Transformer(session.connection)
     decoded = [_Rows(read, decode) for read in chosen]
     results = run_apart(
-        session.connection, statements, first=notice_busy(), take=lambda number, part: decoded[number].take(part)
+        session.connection,
+        statements,
+        first=notice_busy(),
+        take=lambda number, part: decoded[number].take(part),
+        meanwhile=meanwhile,
     )
     with without_cycle_collection():
         for taken, result in zip(decoded, results, strict=True):

@@ -86,9 +86,11 @@ def _variant(name: str, major: int) -> str:
     return _text(bounds[fitting[0]] if fitting else f"{name}.sql")
 
 
+@cache
 def _text(name: str) -> str:
     return _directory().joinpath(name).read_text(encoding="utf-8")
 
 
+@cache
 def _directory() -> Traversable:
     return resources.files("dbops.checks.catalog") / "sql"

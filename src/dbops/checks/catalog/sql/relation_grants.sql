@@ -2,10 +2,9 @@
 -- What has been granted on relations, and on columns of them; none where only the owner has any right, which is the
 -- default. Items as PostgreSQL writes them, grantee=letters/grantor; parsed once for each spelling.
 select s.oid as "table"
-     , coalesce(c.relacl::pg_catalog.text[], '{}') as items
+     , coalesce(s.relacl::pg_catalog.text[], '{}') as items
      , coalesce(a.items, '{}') as column_items
   from scope as s
-  join pg_catalog.pg_class as c on c.oid = s.oid
   left join (
         select b.attrelid
              , pg_catalog.array_agg(distinct i.item::pg_catalog.text) as items
@@ -16,6 +15,6 @@ select s.oid as "table"
            and not b.attisdropped
          group by b.attrelid
        ) as a on a.attrelid = s.oid
- where c.relacl is not null
+ where s.relacl is not null
     or a.attrelid is not null
  order by s.oid

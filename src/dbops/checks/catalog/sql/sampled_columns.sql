@@ -11,11 +11,10 @@
              , s.relname
              , s.relkind
           from scope as s
-          join pg_catalog.pg_class as c on c.oid = s.oid
          where s.relkind in ('r', 'm', 'p')
-           and not c.relispartition
-           and (c.reltuples >= 50 or s.relkind = 'p')
-         order by s.relkind = 'p' desc, c.reltuples desc, s.nspname, s.relname
+           and not s.relispartition
+           and (s.reltuples >= 50 or s.relkind = 'p')
+         order by s.relkind = 'p' desc, s.reltuples desc, s.nspname, s.relname
          limit 200
        )
 , candidate as (

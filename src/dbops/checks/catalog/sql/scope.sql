@@ -5,6 +5,17 @@ select c.oid
      , c.relname
      , c.relkind
      , n.nspname
+     , c.relowner
+     , c.relam
+     , c.relpersistence
+     , c.relispartition
+     , c.relreplident
+     , c.relrowsecurity
+     , c.relforcerowsecurity
+     , c.reltuples
+     , c.relpages
+     , c.reloptions
+     , c.relacl
   from pg_catalog.pg_class as c
   join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
  where c.relkind in ('r', 'p', 'm', 'v', 'f')

@@ -8,9 +8,8 @@ select t.*
              , pg_catalog.pg_stat_get_tuples_returned(s.oid) as rows_read
              , pg_catalog.pg_stat_get_live_tuples(s.oid) as live_rows
           from scope as s
-          join pg_catalog.pg_class as c on c.oid = s.oid
          where s.relkind in ('r', 'm')
-           and c.relpages >= 8388608 / pg_catalog.current_setting('block_size')::pg_catalog.int4
+           and s.relpages >= 8388608 / pg_catalog.current_setting('block_size')::pg_catalog.int4
        ) as t
  where t.scans > 0
    and t.rows_read > 0

@@ -10,23 +10,22 @@
              , pg_catalog.current_setting('autovacuum_analyze_scale_factor')::pg_catalog.float8 as analyze_scale
        )
 , counted as (
-        select c.oid
+        select s.oid
              , s.nspname
-             , c.relname
-             , c.relkind
-             , c.reltuples
-             , c.reloptions
-             , pg_catalog.pg_stat_get_dead_tuples(c.oid) as dead
-             , pg_catalog.pg_stat_get_live_tuples(c.oid) as live
-             , pg_catalog.pg_stat_get_mod_since_analyze(c.oid) as modified
-             , greatest(pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
-                        pg_catalog.pg_stat_get_last_autovacuum_time(c.oid)) as vacuumed
-             , greatest(pg_catalog.pg_stat_get_last_analyze_time(c.oid),
-                        pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid)) as analyzed
+             , s.relname
+             , s.relkind
+             , s.reltuples
+             , s.reloptions
+             , pg_catalog.pg_stat_get_dead_tuples(s.oid) as dead
+             , pg_catalog.pg_stat_get_live_tuples(s.oid) as live
+             , pg_catalog.pg_stat_get_mod_since_analyze(s.oid) as modified
+             , greatest(pg_catalog.pg_stat_get_last_vacuum_time(s.oid),
+                        pg_catalog.pg_stat_get_last_autovacuum_time(s.oid)) as vacuumed
+             , greatest(pg_catalog.pg_stat_get_last_analyze_time(s.oid),
+                        pg_catalog.pg_stat_get_last_autoanalyze_time(s.oid)) as analyzed
           from scope as s
-          join pg_catalog.pg_class as c on c.oid = s.oid
          where s.relkind in ('r', 'm')
-            or (s.relkind = 'p' and not c.relispartition)
+            or (s.relkind = 'p' and not s.relispartition)
        )
 , tuned as (
         select k.*

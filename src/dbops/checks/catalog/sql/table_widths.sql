@@ -6,11 +6,11 @@
         select s.oid
              , s.nspname
              , s.relname
-             , c.reltuples
-             , c.relpages
+             , s.reltuples
+             , s.relpages
              , coalesce((
                     select r.option_value::pg_catalog.int4
-                      from pg_catalog.pg_options_to_table(c.reloptions) as r
+                      from pg_catalog.pg_options_to_table(s.reloptions) as r
                      where r.option_name = 'fillfactor'
                ), 100) as fillfactor
              , case
@@ -19,10 +19,9 @@
                     else 'visible'
                end as state
           from scope as s
-          join pg_catalog.pg_class as c on c.oid = s.oid
-          join pg_catalog.pg_am as m on m.oid = c.relam and m.amname = 'heap'
+          join pg_catalog.pg_am as m on m.oid = s.relam and m.amname = 'heap'
          where s.relkind in ('r', 'm')
-           and c.relpages >= 67108864 / pg_catalog.current_setting('block_size')::pg_catalog.int4
+           and s.relpages >= 67108864 / pg_catalog.current_setting('block_size')::pg_catalog.int4
        )
 select l.oid as "table"
      , l.fillfactor

@@ -12,10 +12,9 @@ select s.oid as relation
                and r.ev_action::pg_catalog.text ~ ':funcid (2077|3294) '
        ) else false end as asks
   from scope as s
-  join pg_catalog.pg_class as c on c.oid = s.oid
  cross join lateral (
         select coalesce(pg_catalog.bool_or(o.option_value::pg_catalog.bool), false) as invoker
-          from pg_catalog.pg_options_to_table(c.reloptions) as o
+          from pg_catalog.pg_options_to_table(s.reloptions) as o
          where o.option_name = 'security_invoker'
        ) as o
  cross join lateral (
