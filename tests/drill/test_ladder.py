@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from dbops.backup.digests import DigestMode
 from dbops.backup.large_objects import read_large_objects
 from dbops.connection.session import read_only, scratch
 from dbops.drill.amcheck import Amcheck
+from dbops.drill.options import DrillOptions
 from dbops.model import CheckStatus, Scope, Verdict
 
 if TYPE_CHECKING:
@@ -41,6 +43,16 @@ def test_pages_and_b_trees_of_the_copy_are_checked_and_other_indexes_counted(
     assert (CheckStatus.PASS, Scope(checked=5, total=6)) == (check.status, check.scope)
 
 
+def _spoil(self: Amcheck, look: Callable[[Amcheck], Check]) -> Check:
+    """Insert a row that the index t_pkey does not get, then look."""
+    with scratch(self.copy.server, self.copy.database) as connection:
+        connection.execute("set allow_system_table_mods = on")
+        connection.execute("update pg_index set indisready = false where indexrelid = 't_pkey'::regclass")
+        connection.execute("insert into t values (100)")
+        connection.execute("update pg_index set indisready = true where indexrelid = 't_pkey'::regclass")
+    return look(self)
+
+
 def test_a_row_that_an_index_does_not_have_is_damage(
     database: Target, run_sql: Any, back_up: BackUp, drill: Drill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,22 +61,43 @@ def test_a_row_that_an_index_does_not_have_is_damage(
         database,
         "create table t (id int primary key, n int); insert into t select i, i from generate_series(1, 99) as i",
     )
-    look = Amcheck.look
-
-    def spoil_first(self: Amcheck) -> Check:
-        with scratch(self.copy.server, self.copy.database) as connection:
-            connection.execute("set allow_system_table_mods = on")
-            connection.execute("update pg_index set indisready = false where indexrelid = 't_pkey'::regclass")
-            connection.execute("insert into t values (100)")
-            connection.execute("update pg_index set indisready = true where indexrelid = 't_pkey'::regclass")
-        return look(self)
-
-    monkeypatch.setattr(Amcheck, "look", spoil_first)
+    monkeypatch.setattr(Amcheck, "look", partialmethod(_spoil, Amcheck.look))
     report = drill(back_up(database))
     findings = _check(report, "amcheck").findings
     assert ["btree index public.t_pkey"] == [one.object for one in findings]
     assert "lacks matching index tuple" in findings[0].detail
     assert Verdict.FAIL is report.restorability
+
+
+def test_above_a_size_each_row_is_looked_for_in_some_b_trees_and_the_others_are_told(
+    database: Target, run_sql: Any, back_up: BackUp, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbops.drill.searched.ALL_UP_TO", 0)
+    tables = "; ".join(f'create table "T.{i}""" as select n from generate_series(1, 9) as n' for i in range(3))
+    indexes = "; ".join(f'create index on "T.{i}""" (n); create index on "T.{i}""" ((n % 2))' for i in range(3))
+    run_sql(database, f"{tables}; {indexes}")
+    stored = back_up(database)
+    report = drill(stored)
+    check = _check(report, "amcheck")
+    assert (CheckStatus.PASS, Scope(checked=9, total=9)) == (check.status, check.scope)
+    assert "pg_amcheck as a role without superuser, with --heapallindexed for 1 of 6 B-tree indexes" == check.method
+    assert "whether every row is in 5 of 6 B-tree indexes: each drill searches others" in report.not_tested
+    whole = drill(stored, DrillOptions(index_rows="all"))
+    assert "pg_amcheck --heapallindexed, as a role without superuser" == _check(whole, "amcheck").method
+    assert not any("B-tree" in text for text in whole.not_tested)
+
+
+def test_damage_is_seen_in_the_b_trees_that_are_searched(
+    database: Target, run_sql: Any, back_up: BackUp, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbops.drill.searched.ALL_UP_TO", 0)
+    monkeypatch.setattr("dbops.drill.amcheck.choose", lambda there, *_: [one for one in there if one.name == "t_pkey"])
+    run_sql(database, "create table t (id int primary key); insert into t values (1); create table u (id int unique)")
+    monkeypatch.setattr(Amcheck, "look", partialmethod(_spoil, Amcheck.look))
+    report = drill(back_up(database))
+    findings = _check(report, "amcheck").findings
+    assert ["btree index public.t_pkey"] == [one.object for one in findings]
+    assert (Verdict.FAIL, True) == (report.restorability, "lacks matching index tuple" in findings[0].detail)
 
 
 def test_without_amcheck_the_rung_is_skipped_and_said(

@@ -204,6 +204,7 @@ def drill_options(
         wal_archive=settings.drill.wal_archive,
         base_backup=settings.drill.base_backup,
         archive_wait=settings.drill.archive_wait.total_seconds(),
+        index_rows=settings.drill.index_rows,
         canary=settings.drill.canary,
         offsite=frozenset(settings.drill.offsite),
         isolation=IsolationOptions.from_settings(settings),

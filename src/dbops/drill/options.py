@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbops.drill.fixes.options import FixOptions
     from dbops.drill.isolation.options import IsolationOptions
     from dbops.drill.rpo.copies import SurvivingCopy
+    from dbops.drill.searched import IndexRows
 
 # Extensions of PostgreSQL itself. Creating one runs its script as superuser, so another one has to be allowed by name:
 # the archive says which are created, and it is not to be trusted with more than these.
@@ -63,8 +64,8 @@ class DrillOptions:
     be sent into its log. `offsite` are the kinds of copies that survive the loss of the site, `copies` what is
     known to survive beside the dumps (None: nobody looked), and `judge_rpo` whether a restore judges the RPO: not
     where a drill that knows more copies does. `as_superuser` lets the text of the archive run as superuser of the
-    copy. `isolation` says how tenants are told apart, where they are to be proven apart, `fixes` what the audit's
-    fixes are proven by, where they are.
+    copy. `index_rows` says in which B-trees of it each row is looked for. `isolation` says how tenants are told apart,
+    where they are to be proven apart, `fixes` what the audit's fixes are proven by, where they are.
     """
 
     target_bindir: Path | None = None
@@ -87,5 +88,6 @@ class DrillOptions:
     offsite: frozenset[str] = frozenset()
     copies: tuple[SurvivingCopy, ...] | None = None
     judge_rpo: bool = True
+    index_rows: IndexRows = "auto"
     isolation: IsolationOptions | None = None
     fixes: FixOptions | None = None

@@ -104,6 +104,7 @@ class DrillTable(Table):
     target_bindir: Path | None = None
     extensions: Names = ()
     digest: Literal["auto", "full", "buckets", "counts"] = "auto"
+    index_rows: Literal["auto", "all"] = "auto"
     wal_archive: Path | None = None
     base_backup: Path | None = None
     archive_wait: PositiveDuration = dt.timedelta(minutes=1)
