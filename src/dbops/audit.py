@@ -26,6 +26,7 @@ from dbops.checks.surroundings import looking_around, with_surroundings
 from dbops.connection.session import read_only
 from dbops.evidence.history import previous_reports
 from dbops.model import Check, CheckStatus, TargetInfo, rfc3339, utc_now
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -187,7 +188,9 @@ def _write_fixes(path: Path, catalog: Catalog, policy: Policy, checks: Sequence[
         undo = write_fixes(script, path)
         write_fixes(script, run.directory / "fix.sql")
     left = f", leaves {script.left} and says why" if script.left else ""
-    run.note(f"{path} mends {script.mended} of {script.mended + script.left} findings{left}; {undo} undoes it")
+    run.note(
+        f"{path} mends {script.mended} of {counted(script.mended + script.left, 'finding')}{left}; {undo} undoes it"
+    )
 
 
 def _tell_baseline(run: Run, policy: Policy, checks: Sequence[Check]) -> None:

@@ -327,7 +327,7 @@ def test_large_objects_that_cannot_be_read_are_refused(
         with scratch(server, database.database) as connection:
             connection.execute("drop role reads_rows")
     assert isinstance(error, UnavailableError)
-    assert "1 of 1 large objects" in error.message
+    assert "1 of 1 large object" in error.message
 
 
 def test_no_secret_is_on_an_argument_list_or_in_what_is_kept(

@@ -74,7 +74,7 @@ def test_an_owner_who_is_subject_to_row_level_security(
         error = _attempt(server.target(database.database, user="owns"), store, tmp_path)
     finally:
         run_sql(database, "drop owned by owns; drop role owns")
-    assert "row-level security would hide rows of 1 tables or sequences (public.t)" in error.message
+    assert "row-level security would hide rows of 1 table or sequence (public.t)" in error.message
     assert 'alter role "owns" bypassrls' in (error.hint or "")
 
 

@@ -169,7 +169,7 @@ def test_durations_without_a_statement_are_counted_and_said(write: WriteLog) -> 
     ]
     log = read_slow_log([write(lines)])
     assert log.without_text == 2
-    expected = "slow log: 3 entries, 1 executions of 1 statements; 2 durations came without their statement"
+    expected = "slow log: 3 entries, 1 execution of 1 statement; 2 durations came without their statement"
     assert log.note() == expected
 
 

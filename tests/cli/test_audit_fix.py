@@ -35,7 +35,7 @@ def test_what_it_writes_mends_what_was_found_and_the_other_script_undoes_it(
     audit = ("audit", "--database-url", url_of(database), "--json", SELECT, "--fail-on=warning")
     found = dbops(*audit, "--fix=fix.sql")
     assert (1, "fail") == (found.code, found.report["verdict"])
-    assert "fix.sql mends 1 of 1 findings; fix.undo.sql undoes it" in found.report["notes"]
+    assert "fix.sql mends 1 of 1 finding; fix.undo.sql undoes it" in found.report["notes"]
     apply(server, database, "fix.sql")
     assert (0, "pass") == (dbops(*audit).code, dbops(*audit).report["verdict"])
     apply(server, database, "fix.undo.sql")

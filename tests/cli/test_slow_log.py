@@ -28,7 +28,7 @@ def test_a_slow_log_is_read_and_its_statements_are_findings(
     [finding] = check["findings"]
     assert finding["detail"].startswith("100% of the time in the slow log, 3 executions of 1,500 ms on average")
     assert finding["detail"].endswith("select * from orders where note = $1")
-    assert "slow log: 3 entries, 3 executions of 1 statements" in answered.report["notes"]
+    assert "slow log: 3 entries, 3 executions of 1 statement" in answered.report["notes"]
     assert "secret" not in answered.out
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,7 +17,7 @@ from dbops.demo.run import demo_policy
 from dbops.drill.fixes.options import FixOptions
 from dbops.drill.options import DrillOptions
 from dbops.model import CheckStatus, Verdict
-from dbops.settings.declared import ExpectedQuery
+from dbops.settings.declared import ExpectedQuery, WaiverEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +47,11 @@ def test_planted_defects_vanish_and_each_statement_has_its_time_and_its_indexes_
 ) -> None:
     with psycopg.connect(erp.conninfo(), autocommit=True) as connection:
         planted = demo_erp.break_it(connection)
-    report = drill(back_up(erp), DrillOptions(fixes=FixOptions(demo_policy())))
+    expired = WaiverEntry(rule="slow-query", reason="once", owner="ops", expires=dt.date(2020, 1, 1))
+    policy = replace(demo_policy(), waivers=(Declared(expired),))
+    report = drill(back_up(erp), DrillOptions(fixes=FixOptions(policy)))
     check, kept = _check(report), _file(report, tmp_path)
+    assert "waiver-expired" not in {one["rule"] for one in kept["remaining"]}
     assert [] == [one["error"] for one in kept["statements"] if one["error"]]
     assert [] == kept["new"]
     vanished = {one["rule"] for one in kept["vanished"]}
@@ -59,6 +65,9 @@ def test_planted_defects_vanish_and_each_statement_has_its_time_and_its_indexes_
     built = [index for one in kept["statements"] for index in one["indexes"]]
     assert built
     assert all(index["bytes"] > 0 for index in built)
+    said = " ".join([*report.notes, check.method or ""])
+    assert re.search(r"\w+ [\d.]+ (?:KiB|MiB)\)", said)
+    assert "bytes" not in said
     assert all(one["durationMs"] >= 0 for one in kept["statements"])
     assert {"fix.sql", "fix.undo.sql", "prove-fixes.json"} <= {
         artifact.path.rpartition("/")[2] for artifact in report.artifacts

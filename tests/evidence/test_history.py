@@ -123,7 +123,7 @@ def test_the_newest_measurement_of_an_objective_speaks_and_earlier_misses_are_co
     finished(met=True)
     assert answer(examine(logs, Question()), "OBJECTIVES") == (
         "yes",
-        ("rto of erp (restore) met: 90 of 100 ms, missed 1 times before",),
+        ("rto of erp (restore) met: 90 of 100 ms, missed 1 time before",),
     )
     finished(met=False)
     assert answer(examine(logs, Question()), "OBJECTIVES")[0] == "no"
@@ -148,7 +148,7 @@ def test_a_report_alone_says_what_it_cannot_show_and_which_files_are_missing(
     report = finished()
     question = Question(Trust({}).and_key(signer.public))
     beside = examine_report(logs / "backup-drill" / f"{report.run_id}.json", question)
-    assert answer(beside, "ARTIFACTS MATCH") == ("yes", ("1 files are what the report says",))
+    assert answer(beside, "ARTIFACTS MATCH") == ("yes", ("1 file is what the report says",))
     alone = shutil.copy(logs / "backup-drill" / f"{report.run_id}.json", tmp_path / "ticket.json")
     verification = examine_report(alone, question)
     assert [it.answer.value for it in verification.answers] == [
@@ -171,7 +171,7 @@ def test_a_suite_s_ticket_is_authentic_only_with_all_of_its_parts(logs: Path, si
     ticket = tmp_path / "ticket.json"
     ticket.write_bytes(run.report_path.read_bytes())
     said, reasons = answer(examine_report(ticket, question), "AUTHENTIC")
-    assert (said, reasons[1].split(", ")[1]) == ("yes", "1 parts sealed too")
+    assert (said, reasons[1].split(", ")[1]) == ("yes", "1 part sealed too")
     ticket.write_text(ticket.read_text().replace('"a note"', '"b note"'))
     assert answer(examine_report(ticket, question), "AUTHENTIC")[0] == "no"
 

@@ -188,7 +188,7 @@ def test_a_log_begun_without_a_key_is_authentic_from_its_first_signature_on_and_
     verification = ask(logs, keys.public_path(key_path))
     assert authentic(verification) == (
         "AUTHENTIC: yes (2 of 5 records signed by trusted keys;"
-        " the first 3 were written without a key and have not changed since the next one)"
+        " written without a key, and not changed since the next one: the first 3 records)"
     )
 
 

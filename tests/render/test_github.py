@@ -123,7 +123,7 @@ def test_a_step_summary_stays_below_what_github_shows(make_report: MakeReport, m
     found = tuple(make_finding(f"t{number}", fix="select 1;\n" * 200) for number in range(1500))
     text = step_summary(make_report(Check(check="fk-without-index", status=CheckStatus.FAIL, findings=found)))
     assert 1024 * 1024 > len(text.encode())
-    assert "and 1400 more findings, in the report." in text
+    assert "and 1,400 more findings, in the report." in text
     assert text.startswith("# dbops audit: FAIL\n")
 
 

@@ -26,8 +26,8 @@ from dbops.model import (
     Waiver,
     utc_now,
 )
+from dbops.quantities import counted, duration, size
 from dbops.render.formats import Format, View, render
-from dbops.render.quantities import counted, duration, size
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

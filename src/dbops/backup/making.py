@@ -28,6 +28,7 @@ from dbops.backup.source import as_source_info, read_extensions, read_materializ
 from dbops.backup.syncing import brought_to_disk
 from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
+from dbops.quantities import counted
 from dbops.secrets import redact
 from dbops.storage.encryption import NAME, SUFFIX, encrypt
 from dbops.storage.stored import DUMP, DUMP_DIRECTORY, ENCRYPTED_DUMP, INVENTORY, LISTING, ROLES
@@ -168,10 +169,13 @@ class Making:
         facts = self.ready.facts
         self.run.not_tested("restoring the backup: that is what dbops drill does")
         if facts.subscriptions and not facts.superuser:
-            self.run.not_tested(f"{facts.subscriptions} subscriptions are not in the dump: only a superuser sees them")
+            self.run.not_tested(
+                f"{counted(facts.subscriptions, 'subscription is', 'subscriptions are')} not in the dump: only"
+                " a superuser sees them"
+            )
         unlogged = [one.name for one in self.ready.tables if one.persistence == "u" and one.kind == "r"]
         if facts.in_recovery and unlogged:
-            self.run.not_tested(f"the rows of {len(unlogged)} unlogged tables: a standby does not have them")
+            self.run.not_tested(f"the rows of {counted(len(unlogged), 'unlogged table')}: a standby does not have them")
         if facts.superuser:
             self.run.note(
                 f"{self.session.facts.user} is a superuser: reading rows plans queries, and that runs code of"
@@ -210,11 +214,13 @@ class Making:
             views = self._read_materialized_views(mode)
             large_objects = read_large_objects(self.session, mode, bucket)
             read = coverage(found)
-            step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
+            step.output = (
+                f"{read.checked:,} of {counted(read.total, 'row')} of {counted(len(found), 'table')} in digests"
+            )
         if read.checked < read.total:
             self.run.not_tested(
-                f"the values of {read.total - read.checked} of {read.total} rows: they are counted, and in no digest"
-                + (f" (key bucket {bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
+                f"the values of {read.total - read.checked:,} of {counted(read.total, 'row')}: counted, and in"
+                " no digest" + (f" (key bucket {bucket} of 100 was read)" if mode is DigestMode.BUCKETS else "")
             )
         return _Contents(inventory, roles, found, views, large_objects)
 

@@ -19,6 +19,7 @@ from dbops.backup.digests import BUCKETS
 from dbops.backup.source import SourceFacts, TableFacts, read_source, read_tables, unreadable_large_objects
 from dbops.connection.binaries import find_client
 from dbops.errors import ProgramMissingError, UnavailableError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +122,8 @@ def of_rights(session: Session, facts: SourceFacts, tables: tuple[TableFacts, ..
     closed = 0 if facts.superuser or not facts.large_objects else unreadable_large_objects(session)
     if closed:
         yield Problem(
-            f"{session.facts.user} may not read {closed} of {facts.large_objects} large objects (pg_read_all_data does"
+            f"{session.facts.user} may not read {closed:,} of {counted(facts.large_objects, 'large object')}"
+            " (pg_read_all_data does"
             " not cover them)",
             "back up as a superuser, or as a member of the roles that own them",
         )
@@ -153,7 +155,10 @@ def _next_bucket(before: BackupManifest | None) -> int:
 def _some(tables: list[TableFacts]) -> str:
     names = ", ".join(f"{one.schema}.{one.name}" for one in tables[:_NAMED])
     more = len(tables) - _NAMED
-    return f"{len(tables)} tables or sequences ({names}{f' and {more} more' if more > 0 else ''})"
+    return (
+        f"{counted(len(tables), 'table or sequence', 'tables or sequences')}"
+        f" ({names}{f' and {more} more' if more > 0 else ''})"
+    )
 
 
 def _grant(session: Session, statement: str) -> str:
@@ -161,7 +166,7 @@ def _grant(session: Session, statement: str) -> str:
 
 
 def _all_at_once(session: Session, problems: list[Problem]) -> UnavailableError:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    count = counted(len(problems), "problem")
     told = "; ".join(f"({number}) {problem.what}" for number, problem in enumerate(problems, start=1))
     mended = "; ".join(f"({number}) {problem.mend}" for number, problem in enumerate(problems, start=1))
     return UnavailableError(f"{session.facts.database} cannot be backed up, {count}: {told}", hint=mended)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from dbops.errors import UnavailableError
+from dbops.quantities import counted, size
 from dbops.storage.attested import Standing, attestations, standings
 from dbops.storage.holds import held
 from dbops.storage.stored import database_key
@@ -153,7 +154,8 @@ def _refusal(decisions: list[Decision], policy: Policy, now: dt.datetime) -> str
     # The usual night removes one; where there are few, that is a large share and no surprise.
     if len(going) > 1 and share > policy.max_share:
         return (
-            f"nothing of {name} is removed: {len(going)} of {len(decisions)} backups would go at once ({share} %), and"
+            f"nothing of {name} is removed: {len(going)} of {counted(len(decisions), 'backup')} would go at"
+            f" once ({share} %), and"
             f" {policy.max_share} % is the most that may"
         )
     return None
@@ -189,7 +191,7 @@ def prune(
         run.note(refusal)
     for plan in pruned.plans:
         for stored in plan.goes:
-            run.note(f"{'would remove' if dry_run else 'removed'} {stored.name} ({stored.bytes} bytes)")
+            run.note(f"{'would remove' if dry_run else 'removed'} {stored.name} ({size(stored.bytes)})")
             if not dry_run:
                 _remove(store, stored, run)
                 pruned.removed.append(stored)

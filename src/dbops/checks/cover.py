@@ -15,6 +15,7 @@ from dbops.checks.catalog import EqualityFamilies
 from dbops.checks.expressions import holds_where_not_null
 from dbops.checks.names import quote
 from dbops.checks.structure import Key, keys
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,9 +91,8 @@ def _table_gap(catalog: Catalog, table: Relation, foreign_key: Constraint) -> Ga
     if parts and not uncovered:
         return None
     if 0 < len(uncovered) < len(parts):
-        return own._replace(
-            detail=f"{own.detail}; {len(uncovered)} of {len(parts)} partitions have no cover of their own"
-        )
+        no_cover = counted(len(parts), "partition has no cover of its own", "partitions have no cover of their own")
+        return own._replace(detail=f"{own.detail}; {len(uncovered)} of {no_cover}")
     return own
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.names import parse_identifier, parse_qualified, qualified, quote
 from dbops.checks.rule import RuleSkippedError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -94,7 +95,8 @@ def require_looked_at(catalog: Catalog, tables: Collection[str]) -> None:
     if busy := [text for text in tables if is_busy(catalog, text)]:
         names = ", ".join(dict.fromkeys(map(canonical_name, busy)))
         raise RuleSkippedError(
-            f"{len(busy)} expectations were not looked at: another session has locked {names} against readers, or"
+            f"{counted(len(busy), 'expectation was', 'expectations were')} not looked at: another session has"
+            f" locked {names} against readers, or"
             " waits to",
             hint=AGAIN,
         )

@@ -26,6 +26,7 @@ from dbops.checks.names import literal, parse_qualified, qualified, quote
 from dbops.checks.typed import Use, may_be_same
 from dbops.connection.session import scratch
 from dbops.errors import ConfigurationError, ProgramMissingError, TimeLimitError, UnavailableError
+from dbops.quantities import counted
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def ask_server(
     except UnavailableError as error:
         reason = f"declared expressions were compared as text: {error.message}"
         return Asked(catalog.extended({}, {ServerForm: ReadFailure("skip", reason, error.hint)}), reason)
-    number = "1 expression" if len(forms) == 1 else f"{len(forms)} expressions"
+    number = counted(len(forms), "expression")
     said = f"{number} read back from a throw-away PostgreSQL {major} ({binaries.origin})"
     return Asked(catalog.extended({ServerForm: forms}), said)
 

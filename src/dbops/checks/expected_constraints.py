@@ -18,6 +18,7 @@ from dbops.checks.declarations import UnknownNameError, canonical_name, column_o
 from dbops.checks.names import qualified, quote
 from dbops.checks.structure import spelled_columns
 from dbops.checks.typed import Use, is_same, server_form
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def resolve(catalog: Catalog, value: ExpectedConstraint) -> WantedConstraint:
         )
     key = next((key for key in catalog.constraints_of(foreign.oid) if key.type == "p"), None)
     if key is None or len(key.columns) != len(columns):
-        what = "no primary key" if key is None else f"a primary key of {len(key.columns)} columns"
+        what = "no primary key" if key is None else f"a primary key of {counted(len(key.columns), 'column')}"
         raise UnknownNameError(f"{canonical_name(value.references)} has {what}: name references_columns")
     return WantedConstraint(value, table, columns, foreign, key.columns)
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from dbops.checks.catalog import Collation, Constraint, EqualityFamilies, Index, OperatorClass, Relation, TableColumns
 from dbops.checks.ddl import Name, Verb, read
 from dbops.checks.fixes import plan
-from dbops.checks.quantities import PAGE_BYTES, size
+from dbops.checks.quantities import PAGE_BYTES
 from dbops.checks.surplus import with_parts
 from dbops.files import write_atomically
+from dbops.quantities import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +98,7 @@ def _settings() -> Iterator[str]:
 def _header(catalog: Catalog, made: Plan) -> Iterator[str]:
     major = catalog.server.version // 10_000
     yield from _comment(
-        f"Mends {made.mended} of {made.mended + len(made.left)} findings of an audit of the database"
+        f"Mends {made.mended} of {counted(made.mended + len(made.left), 'finding')} of an audit of the database"
         f" {catalog.server.database} (PostgreSQL {major})."
     )
     yield from _comment(
@@ -178,7 +179,7 @@ def _table_size(catalog: Catalog, name: Name) -> str | None:
         return None
     leaves = catalog.leaves(relation.oid)
     rows = sum(max(leaf.rows, 0) for leaf in leaves)
-    return f"{size(PAGE_BYTES * sum(leaf.pages for leaf in leaves))} in about {rows:,} rows"
+    return f"{size(PAGE_BYTES * sum(leaf.pages for leaf in leaves))} in about {counted(rows, 'row')}"
 
 
 def _index_size(catalog: Catalog, name: Name) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.runner import run_rules, selected_rules
 from dbops.model import Check, CheckStatus
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,7 @@ def as_lines(policy: Policy, found: Sequence[Gap], target: TargetInfo) -> tuple[
     total = len(selected_rules(policy))
     whole = sum(gap.whole for gap in found)
     counts = f"{total - len(found)} can say all they have to say, {len(found) - whole} less, {whole} nothing"
-    lines = [f"{target.user} in {target.database}: of {total} rules {counts}"]
+    lines = [f"{target.user} in {target.database}: of {counted(total, 'rule')} {counts}"]
     for gap in found:
         lines += ["", f"{gap.rule}: {_extent(gap)}", *(f"  {reason}" for reason in gap.reasons)]
         lines += [f"  {grant}" for grant in gap.grants]

@@ -1,29 +1,18 @@
-"""Sizes and spans of time as findings say them; findings are for people, and their fingerprints hold none of it."""
+"""Spans of time as findings say them; findings are for people, and their fingerprints hold none of it."""
 
 from __future__ import annotations
+
+from dbops.quantities import counted
 
 # What nearly every server is built with. A rule that needs the exact figure asks the server for its own.
 PAGE_BYTES = 8192
 DAY_SECONDS = 24 * 3600
 
-_KIBI = 1024
-
-
-def size(count: int) -> str:
-    """Return a number of bytes in binary units, as in `12.5 MiB`."""
-    value, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < _KIBI * 0.9995:  # what would be rounded to 1024.0
-            break
-        value, unit = value / _KIBI, larger
-    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-
 
 def days(seconds: int) -> str:
     """Return a span in whole days, in hours where it is less than two of them."""
     if seconds < 2 * DAY_SECONDS:
-        hours = seconds // 3600
-        return f"{hours} hour{'' if hours == 1 else 's'}"
+        return counted(seconds // 3600, "hour")
     return f"{seconds // DAY_SECONDS} days"
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbops.checks.catalog import Constraint
 from dbops.checks.datatypes import INTEGER_LIMITS, base_type, spelled, type_of
 from dbops.checks.names import quote
-from dbops.checks.quantities import PAGE_BYTES, size
+from dbops.checks.quantities import PAGE_BYTES
 from dbops.checks.remediation import Fix
+from dbops.quantities import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

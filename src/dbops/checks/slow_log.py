@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, cast
 from dbops.checks.catalog.rows.queries import LoggedStatement
 from dbops.checks.statements import normalise
 from dbops.errors import UsageError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,7 +74,10 @@ class SlowLog:
     def note(self) -> str:
         """Return a sentence for the report."""
         calls = sum(statement.calls for statement in self.statements)
-        said = f"slow log: {self.lines:,} entries, {calls:,} executions of {len(self.statements):,} statements"
+        said = (
+            f"slow log: {counted(self.lines, 'entry', 'entries')}, {counted(calls, 'execution')} of"
+            f" {counted(len(self.statements), 'statement')}"
+        )
         left = [
             f"{number:,} {what}"
             for number, what in (

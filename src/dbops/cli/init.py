@@ -51,7 +51,7 @@ def _written(options: InitOptions) -> Outcome:
     from dbops.cli.running import report_of, settings_without_file, target_or_none
     from dbops.files import write_atomically
     from dbops.init import draft
-    from dbops.render.quantities import counted
+    from dbops.quantities import counted
 
     path = (options.config or Path("dbops.toml")).absolute()
     if path.exists() and not options.force:
@@ -61,7 +61,7 @@ def _written(options: InitOptions) -> Outcome:
     target = target_or_none(settings_without_file(options))
     made = draft(_catalog(target) if target else None, _url(target) if target else None)
     write_atomically(path, made.text.encode(), 0o644)
-    left = [f"{len(made.left_out)} could not be declared; they are listed in the file"] if made.left_out else []
+    left = [f"{len(made.left_out)} could not be declared, as listed in the file"] if made.left_out else []
     declared = (
         f"{counted(made.indexes, 'index', 'indexes')}, {counted(made.constraints, 'constraint')} and the row-level"
         f" security of {counted(made.tables, 'table')} declared as expectations"

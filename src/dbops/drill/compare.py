@@ -12,6 +12,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +29,17 @@ _SHOWN = 50
 def compare_counts(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
     """Compare the rows of every table with those counted in the snapshot of the dump."""
     there = {_key(one): one.rows for one in found}
-    counted = [one for one in recorded if one.rows is not None]
+    with_counts = [one for one in recorded if one.rows is not None]
     findings = [
         finding("row-counts", f"{one.schema_}.{one.name}", _count_difference(one, there.get(_key(one))))
-        for one in counted
+        for one in with_counts
         if there.get(_key(one)) != one.rows
     ]
     return as_check(
         "row-counts",
         "Every table has the rows it had in the snapshot",
         findings,
-        Scope(checked=len(counted), total=len(recorded)),
+        Scope(checked=len(with_counts), total=len(recorded)),
         "count(*) on both sides",
     )
 
@@ -48,7 +49,9 @@ def _key(one: TableCount) -> tuple[str, str]:
 
 
 def _count_difference(one: TableCount, rows: int | None) -> str:
-    return f"{one.rows} rows at the source, " + ("no such table on the copy" if rows is None else f"{rows} on the copy")
+    return f"{counted(one.rows or 0, 'row')} at the source, " + (
+        "no such table on the copy" if rows is None else f"{rows} on the copy"
+    )
 
 
 def compare_digests(recorded: Sequence[TableCount], found: Sequence[TableCount]) -> Check:
@@ -69,7 +72,7 @@ def compare_digests(recorded: Sequence[TableCount], found: Sequence[TableCount])
         "The rows say what they said in the snapshot",
         findings,
         Scope(checked=len(digested), total=len(recorded)),
-        f"sum of hashes of {read} of {rows} rows on both sides, whatever their order",
+        f"sum of hashes of {read:,} of {counted(rows, 'row')} on both sides, whatever their order",
     )
     if recorded and not digested:
         why = "no table of the backup has a digest" if not any(one.digest for one in recorded) else "no table is alike"
@@ -154,9 +157,10 @@ def compare_materialized_views(recorded: Sequence[TableCount], found: Sequence[T
 
 def _view_difference(one: TableCount, found: TableCount | None) -> str | None:
     if found is None:
-        return f"{one.rows} rows at the source, not populated on the copy"
+        return f"{counted(one.rows or 0, 'row')} at the source, not populated on the copy"
     if one.rows != found.rows:
-        return f"{one.rows} rows at the source, {found.rows} on the copy; was it due for a refresh?"
+        rows = counted(one.rows or 0, "row")
+        return f"{rows} at the source, {found.rows or 0:,} on the copy; was it due for a refresh?"
     if one.digest != found.digest:
         return f"as many rows as at the source ({one.rows}), and other values; was it due for a refresh?"
     return None
@@ -190,7 +194,7 @@ def check_errors(ledger: Ledger) -> Check:
         "Every statement of the archive ran, or could not for a known reason",
         findings,
         None,
-        f"the target server's log; {explained} errors explained, {ledger.noise} without meaning",
+        f"the target server's log; {counted(explained, 'error')} explained, {ledger.noise} without meaning",
     )
 
 

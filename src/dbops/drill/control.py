@@ -36,6 +36,7 @@ from dbops.drill.compare import compare_counts, compare_digests, compare_sequenc
 from dbops.drill.ledger import Ledger
 from dbops.drill.restore_differs import compare_catalog
 from dbops.model import Check, CheckStatus, Scope
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +146,7 @@ class _Copy:
         for name, change, compare in zip(names, (_delete, _update), (compare_counts, compare_digests), strict=True):
             seen = next((seen for one in small if (seen := self._row(one, change, compare)) is not None), None)
             if seen is None:
-                self.controls.broken[name] = f"none of {len(small)} tables let a row be changed"
+                self.controls.broken[name] = f"no row could be changed in any of {counted(len(small), 'table')}"
             else:
                 self.controls.fired[name] = seen
 

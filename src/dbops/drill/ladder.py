@@ -33,6 +33,7 @@ from dbops.drill.control import archive_control, control
 from dbops.drill.probes import Outcome, ask
 from dbops.drill.probes import judge as judge_probes
 from dbops.drill.settle import share_out
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +57,7 @@ class Recorded:
 def tell_what_is_not_asked(run: Run, options: DrillOptions, why: str) -> None:
     """Say what was asked for and a drill of another kind does not do: silence would look as if it had passed."""
     if options.probes:
-        run.not_tested(f"the {len(options.probes)} declared probes: {why}")
+        run.not_tested(f"the {counted(len(options.probes), 'declared probe')}: {why}")
     if options.fixes:
         run.not_tested(f"the fixes of the audit: {why}")
 
@@ -121,7 +122,9 @@ def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifes
                 rehearsal, rehearsed, same_readings(manifest.tables, (one for one in tables if one.kind == "r"))
             )
             read = coverage(found)
-            step.output = f"{read.checked} of {read.total} rows of {len(found)} tables in digests"
+            step.output = (
+                f"{read.checked:,} of {counted(read.total, 'row')} of {counted(len(found), 'table')} in digests"
+            )
         with run.step("compare sequences"):
             sequences = read_sequences(session, tables)
         with run.step("compare large objects"):
@@ -162,10 +165,11 @@ def _tell_what_was_not_read(rehearsal: Rehearsal, manifest: BackupManifest) -> N
     run, read = rehearsal.run, coverage(manifest.tables)
     if read.checked < read.total:
         run.not_tested(
-            f"the values of {read.total - read.checked} of {read.total} rows: only their number was compared"
+            f"the values of {read.total - read.checked:,} of {counted(read.total, 'row')}: only their number"
+            " was compared"
         )
     if manifest.large_objects and not manifest.large_object_digest:
-        run.not_tested(f"what is in {manifest.large_objects} large objects")
+        run.not_tested(f"what is in {counted(manifest.large_objects, 'large object')}")
     views = int(manifest.settings.get("materializedViews", "0")) - len(manifest.materialized_views)
     if views > 0:
-        run.not_tested(f"the rows of {views} materialized views: they are computed anew by their query")
+        run.not_tested(f"the rows of {counted(views, 'materialized view')}: computed anew by the query")

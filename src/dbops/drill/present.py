@@ -19,6 +19,7 @@ from dbops.backup.source import read_extensions, read_tables
 from dbops.drill.compare import as_check, compare_extensions, compare_large_objects, compare_sequences, finding
 from dbops.drill.needs import extensions_of
 from dbops.model import Scope, SequenceState
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,8 +134,8 @@ def _missing(items: list[Item], found: Found) -> Iterator[Finding]:
 def check_rows(toc: Toc, found: Found, ledger: Ledger) -> Check:
     """Count the rows of every table that the archive has data for; a table that cannot be counted is a difference."""
     named = [item for item in toc.of_kind("TABLE DATA") if not _explained(item, ledger)]
-    counted = [item for item in named if (item.schema, item.name) in found.counts]
-    rows = sum(found.counts[item.schema, item.name] for item in counted)
+    present = [item for item in named if (item.schema, item.name) in found.counts]
+    rows = sum(found.counts[item.schema, item.name] for item in present)
     missing = [
         finding("row-counts", _spelled(item.schema, item.name), "the archive has data for it, the copy no such table")
         for item in named
@@ -144,8 +145,8 @@ def check_rows(toc: Toc, found: Found, ledger: Ledger) -> Check:
         "row-counts",
         "Every table that the archive has data for is there and can be read whole",
         missing,
-        Scope(checked=len(counted), total=len(named)),
-        f"count(*) on the copy: {rows} rows; there is no source to compare with",
+        Scope(checked=len(present), total=len(named)),
+        f"count(*) on the copy: {counted(rows, 'row')}; there is no source to compare with",
     )
 
 

@@ -25,6 +25,7 @@ import psycopg
 from dbops.backup.digests import pin_text
 from dbops.drill.compare import as_check, finding
 from dbops.model import CheckStatus, Scope, rfc3339
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -111,7 +112,11 @@ def _ask(session: Session, probe: Probe) -> Outcome:
         # The message may quote a value.
         return Outcome(probe, unknown=f"{type(error).__name__} (SQLSTATE {error.sqlstate})")
     if result is None or (result.ntuples, result.nfields) != (1, 1):
-        shape = f"{result.ntuples} rows of {result.nfields} columns" if result and result.nfields else "no rows"
+        shape = (
+            f"{counted(result.ntuples, 'row')} of {counted(result.nfields, 'column')}"
+            if result and result.nfields
+            else "no rows"
+        )
         return Outcome(probe, unknown=f"it answers with {shape}, not with one value")
     raw = result.get_value(0, 0)
     if raw is None:

@@ -27,6 +27,7 @@ from dbops.drill.watch import watched
 from dbops.errors import DamageError, EvidenceNotKeptError, UnavailableError
 from dbops.evidence.judge import check_fails
 from dbops.model import CheckStatus, Severity, Verdict
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -187,7 +188,9 @@ class Rehearsal:
     def _tell_what_is_missing(self, plan: Plan, copy: Copy, ledger: Ledger) -> None:
         contents = replace(plan.contents, mighty=self.options.as_superuser)
         for what, number in contents.left_out().items():
-            self.run.not_tested(f"{number} entries of the archive are not restored: {what}")
+            self.run.not_tested(
+                f"{counted(number, 'entry of the archive is', 'entries of the archive are')} not restored: {what}"
+            )
         for text in (*ledger.not_restored(), *copy.substituted):
             self.run.not_tested(text)
         if members := plan.cast.left_out():

@@ -33,6 +33,7 @@ from dbops.drill.room import require_room
 from dbops.drill.settle import settle
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
+from dbops.quantities import counted
 from dbops.secrets import redact
 from dbops.storage.attested import Attestation, Kind, attest
 from dbops.storage.encryption import in_the_clear
@@ -240,7 +241,9 @@ def _roles(stored: StoredBackup) -> Roles:
     try:
         return Roles.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DamageError(f"{path} is not a list of roles of version 1 ({error.error_count()} errors)") from None
+        raise DamageError(
+            f"{path} is not a list of roles of version 1 ({counted(error.error_count(), 'error')})"
+        ) from None
 
 
 def inventory_of(stored: StoredBackup) -> list[Fact]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from dbops.drill.compare import as_check, finding
 from dbops.model import Scope
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +73,7 @@ def compare_catalog(
         Scope(checked=len(before) - sum(explained.values()), total=len(before)),
         _method(before, same_major=same_major),
     )
-    return check, [f"{number} facts: {reason}" for reason, number in sorted(explained.items())]
+    return check, [f"{counted(number, 'fact')}: {reason}" for reason, number in sorted(explained.items())]
 
 
 def _kinds_left_out(recorded: Sequence[Fact]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.model import ObjectiveStatus, Verdict
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,11 +46,6 @@ class _Control:
     limits: tuple[Callable[[Period], Iterator[str]], ...]
 
 
-def _counted(count: int, noun: str) -> str:
-    """Return "1 drill", "2 drills"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def control_map(period: Period) -> tuple[Mapped, ...]:
     """Return every control with what the period has to say to it."""
     return tuple(
@@ -68,7 +64,7 @@ def _drills(period: Period) -> Iterator[str]:
     restored = period.restored
     if restored:
         whole = sum(run.report is not None and run.report.restorability is Verdict.PASS for run in restored)
-        yield f"{_counted(len(restored), 'restore drill')}, {whole} of them brought the backup back whole"
+        yield f"{counted(len(restored), 'restore drill')}, {whole} of them brought the backup back whole"
 
 
 def _newest_drill(period: Period) -> Iterator[str]:
@@ -81,37 +77,40 @@ def _backups(period: Period) -> Iterator[str]:
     made = period.of("backup")
     if made:
         good = sum(run.verdict is Verdict.PASS for run in made)
-        yield f"{_counted(len(made), 'backup run')}, {good} published a backup that was read back in full and hashed"
+        yield f"{counted(len(made), 'backup run')}, {good} published a backup that was read back in full and hashed"
 
 
 def _verified(period: Period) -> Iterator[str]:
     looked = period.of("backup verify")
     if looked:
-        yield f"{_counted(len(looked), 'later verification')} of kept backups"
+        yield f"{counted(len(looked), 'later verification')} of kept backups"
 
 
 def _mended(period: Period) -> Iterator[str]:
     if period.failures:
         mended = sum(failure.mended_at is not None for failure in period.failures)
-        yield f"{_counted(len(period.failures), 'run')} did not pass; after {mended} of them a later one passed"
+        yield f"{counted(len(period.failures), 'run')} did not pass; after {mended} of them a later one passed"
 
 
 def _objectives(period: Period) -> Iterator[str]:
     for one in period.objectives:
         if one.met or one.missed:
-            yield f"{one.id.upper()} of {one.database} ({one.scenario}): met {one.met}, missed {one.missed} times"
+            yield (
+                f"{one.id.upper()} of {one.database} ({one.scenario}): met {one.met}, missed"
+                f" {counted(one.missed, 'time')}"
+            )
 
 
 def _audits(period: Period) -> Iterator[str]:
     audits = period.of("audit")
     if audits:
-        yield f"{_counted(len(audits), 'audit')} of the schema and the settings that a recovery rests on"
+        yield f"{counted(len(audits), 'audit')} of the schema and the settings that a recovery rests on"
 
 
 def _no_restore(period: Period) -> Iterator[str]:
     if not period.restored:
         schema = len(period.of("drill"))
-        drilled = f"; {_counted(schema, 'drill')} rebuilt the schema alone" if schema else ""
+        drilled = f"; {counted(schema, 'drill')} rebuilt the schema alone" if schema else ""
         yield f"no backup was restored with its data{drilled}"
 
 
@@ -126,7 +125,9 @@ def _unmeasured(period: Period) -> Iterator[str]:
         yield "no recovery objective was measured"
     for one in period.objectives:
         if one.not_measured:
-            yield f"{one.id.upper()} of {one.database} ({one.scenario}): not measured {one.not_measured} times"
+            yield (
+                f"{one.id.upper()} of {one.database} ({one.scenario}): not measured {counted(one.not_measured, 'time')}"
+            )
 
 
 def _missed(period: Period) -> Iterator[str]:
@@ -137,7 +138,7 @@ def _missed(period: Period) -> Iterator[str]:
 
 def _uncounted(period: Period) -> Iterator[str]:
     if period.not_counted:
-        yield f"not counted, since it did not verify: {_counted(len(period.not_counted), 'record')} of this period"
+        yield f"not counted, since it did not verify: {counted(len(period.not_counted), 'record')} of this period"
 
 
 def _always(text: str) -> Callable[[Period], Iterator[str]]:

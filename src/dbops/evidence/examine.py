@@ -31,6 +31,7 @@ from dbops.evidence.verify import (
     trust_backwards,
 )
 from dbops.files import sha256_of
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,17 +161,19 @@ class _Examination:
         if faults:
             return no(Property.AUTHENTIC, faults)
         signed = len(chain.digests) - chain.unsigned_before
-        basis = [f"{signed} of {len(chain.digests)} records signed by trusted keys"]
+        basis = [f"{signed} of {counted(len(chain.digests), 'record')} signed by trusted keys"]
         if chain.unsigned_before:
             basis.append(
-                f"the first {chain.unsigned_before} were written without a key and have not changed since the next one"
+                f"written without a key, and not changed since the next one: the first"
+                f" {counted(chain.unsigned_before, 'record')}"
             )
         return Answered(Property.AUTHENTIC, Answer.YES, tuple(basis))
 
     def _complete(self, chain: Chain) -> Answered:
         if chain.broken or not chain.digests:
             return no(Property.COMPLETE, chain.broken or ["the log is empty"])
-        basis = [f"{len(chain.digests)} records in one unbroken chain, {len(chain.ended_runs)} runs ended"]
+        runs = counted(len(chain.ended_runs), "run")
+        basis = [f"{counted(len(chain.digests), 'record')} in one unbroken chain, {runs} ended"]
         basis += [f"run {run_id} was started and has no end on record yet" for run_id in chain.open_runs]
         return Answered(Property.COMPLETE, Answer.YES, tuple(basis))
 
@@ -191,7 +194,7 @@ class _Examination:
         if older is None:
             reason = "no older checkpoint was given (--checkpoint), and the log's own can be rolled back with it"
             return Answered(Property.NOT_ROLLED_BACK, Answer.NOT_CHECKED, (reason,))
-        basis = f"the {older.checkpoint.size} records of {older.checkpoint.at} are still there, unchanged"
+        basis = f"{counted(older.checkpoint.size, 'record')} of {older.checkpoint.at}: still there, unchanged"
         return Answered(Property.NOT_ROLLED_BACK, Answer.YES, (basis,))
 
     def _no_gaps(self, gaps: GapFinder) -> Answered:
@@ -207,7 +210,11 @@ class _Examination:
             return no(Property.ARTIFACTS_MATCH, self.unmatched)
         if not self.checked:
             return Answered(Property.ARTIFACTS_MATCH, Answer.NOT_CHECKED, ("no record names a file",))
-        return Answered(Property.ARTIFACTS_MATCH, Answer.YES, (f"{self.checked} files are what their records say",))
+        return Answered(
+            Property.ARTIFACTS_MATCH,
+            Answer.YES,
+            (counted(self.checked, "file is what its record says", "files are what their records say"),),
+        )
 
     def _match(self, line: Line, data: bytes, chain: Chain) -> dict[str, Any] | None:
         """Compare the files a record vouches for; return the report among them."""

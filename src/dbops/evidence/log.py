@@ -47,6 +47,7 @@ from dbops.files import (
     write_atomically,
 )
 from dbops.model import rfc3339
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -109,7 +110,7 @@ class EvidenceLog:
         if stated and head and _contradicts(stated, head):
             raise EvidenceBrokenError(
                 f"{self.path} ends at record {head.size} and is not the log its checkpoint"
-                f" ({stated.size} records) was written for",
+                f" ({counted(stated.size, 'record')}) was written for",
                 hint=_LOOK,
             )
         return head

@@ -21,6 +21,7 @@ from dbops.evidence.judge import check_fails
 from dbops.evidence.records import RunAborted, RunFinished, RunStarted
 from dbops.evidence.trend import Trend, own_objectives, trend_of
 from dbops.model import CheckStatus, ObjectiveStatus, Report, Verdict
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -249,7 +250,10 @@ def _all_met(period: Period) -> Answered:
     measured = [one for one in period.objectives if one.met or one.missed]
     if not measured:
         return Answered(Property.OBJECTIVES, Answer.NOT_CHECKED, ("none was measured in this period",))
-    said = [f"{it.id} of {it.database} ({it.scenario}): met {it.met}, missed {it.missed} times" for it in measured]
+    said = [
+        f"{it.id} of {it.database} ({it.scenario}): met {it.met}, missed {counted(it.missed, 'time')}"
+        for it in measured
+    ]
     missed = [f"{it.id} of {it.database} ({it.scenario}) was missed at last" for it in period.missed]
     return no(Property.OBJECTIVES, missed) if missed else Answered(Property.OBJECTIVES, Answer.YES, tuple(said))
 

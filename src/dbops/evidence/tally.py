@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbops.model import ObjectiveStatus
+from dbops.quantities import counted
 
 _Key = tuple[str, str, str]  # objective, scenario, database
 
@@ -42,6 +43,6 @@ class ObjectiveTally:
     def _sentence(self, key: _Key, how: str) -> str:
         objective = self.newest[key]
         before = self.misses[key] - (how == "missed")
-        earlier = f", missed {before} times before" if before else ""
+        earlier = f", missed {counted(before, 'time')} before" if before else ""
         figures = f"{objective['valueMs']} of {objective['limitMs']} ms"
         return f"{key[0]} of {key[2]} ({key[1]}) {how}: {figures}{earlier}"

@@ -13,6 +13,7 @@ from dbops.evidence.reader import BrokenProofError
 from dbops.evidence.tally import ObjectiveTally
 from dbops.evidence.verify import SealedReport, check_seal, read_report, unseal
 from dbops.files import sha256_of
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _authentic_report(report: SealedReport, parts: list[SealedReport], trust: Tr
     record = report.outcome
     basis = (
         f"report of {record.command} {record.run_id}, verdict {record.verdict}, signed by {keyid[:16]}",
-        f"record {record.seq} of log {record.log[:8]}, {len(parts)} parts sealed too",
+        f"record {record.seq} of log {record.log[:8]}, {counted(len(parts), 'part')} sealed too",
     )
     return Answered(Property.AUTHENTIC, Answer.YES, basis)
 
@@ -80,6 +81,13 @@ def _artifacts_beside(path: Path, report: SealedReport) -> Answered:
         return no(Property.ARTIFACTS_MATCH, [f"{name} is not what the report says" for name in wrong])
     absent = len(artifacts) - len(present)
     if not present:
-        return Answered(Property.ARTIFACTS_MATCH, Answer.NOT_CHECKED, (f"{absent} files are not beside the report",))
-    basis = [f"{len(present)} files are what the report says", *([f"{absent} are not here"] if absent else [])]
+        return Answered(
+            Property.ARTIFACTS_MATCH,
+            Answer.NOT_CHECKED,
+            (f"{counted(absent, 'file is', 'files are')} not beside the report",),
+        )
+    basis = [
+        f"{counted(len(present), 'file is', 'files are')} what the report says",
+        *([f"not here: {absent}"] if absent else []),
+    ]
     return Answered(Property.ARTIFACTS_MATCH, Answer.YES, tuple(basis))

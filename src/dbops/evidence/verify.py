@@ -30,6 +30,7 @@ from dbops.evidence.records import (
     Statement,
 )
 from dbops.evidence.seal import NOTHING_BEFORE, UNSIGNED, joined_line, sha256, subjects_of
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +152,7 @@ def check_signatures(
     Exactly one, by any trusted key, unless `wanted` names the keyids, in order.
     """
     if len(signatures) != len(wanted or [""]):
-        return f"has {len(signatures)} signatures"
+        return f"has {counted(len(signatures), 'signature')}"
     if wanted and [signature.keyid for signature in signatures] != list(wanted):
         return "is signed by other keys than it names"
     for signature in signatures:
@@ -184,9 +185,11 @@ def check_checkpoint(checkpoint: Checkpoint, chain: Chain) -> list[str]:
         return [f"the checkpoint of {stated.at} was written for another log"]
     if stated.size > len(chain.digests):
         missing = stated.size - len(chain.digests)
-        return [f"the last {missing} of the {stated.size} records there were at {stated.at} are gone"]
+        there = counted(stated.size, "record")
+        return [f"the last {missing} of the {there} there were at {stated.at} {'is' if missing == 1 else 'are'} gone"]
     if chain.head_at(stated.size) != stated.head:
-        return [f"the first {stated.size} records are not those there were at {stated.at}"]
+        differ = counted(stated.size, "record is not the one", "records are not those")
+        return [f"the first {differ} there were at {stated.at}"]
     return []
 
 

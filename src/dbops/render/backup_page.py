@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import Verdict
+from dbops.quantities import counted, duration, size
 from dbops.render.backups import looked
 from dbops.render.charts import RATES, SIZES, Chart, Point, curve
 from dbops.render.pages import Tile, page
-from dbops.render.quantities import counted, duration, size
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.model import Verdict
-from dbops.render.quantities import counted, duration, size
+from dbops.quantities import counted, duration, size
 
 if TYPE_CHECKING:
     import datetime as dt

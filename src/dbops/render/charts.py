@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbops.model import ObjectiveStatus, Severity
-from dbops.render.quantities import counted, duration, size
+from dbops.quantities import counted, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,8 +9,8 @@ import json
 from typing import TYPE_CHECKING
 
 from dbops.model import Verdict
+from dbops.quantities import counted, duration, size
 from dbops.render.findings import gravest_first
-from dbops.render.quantities import counted, duration, size
 from dbops.render.summary import basis_line
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import Severity
-from dbops.render.quantities import counted
+from dbops.quantities import counted
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.evidence.trend import own_objectives
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
+from dbops.quantities import counted
 from dbops.render.facts import (
     broken_steps,
     every_report,
@@ -21,7 +22,6 @@ from dbops.render.facts import (
     why_undecided,
 )
 from dbops.render.markdown import markdown_text
-from dbops.render.quantities import counted
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

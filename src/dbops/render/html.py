@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.evidence.trend import trend_of
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
+from dbops.quantities import counted, duration, size
 from dbops.render.charts import charts_of
 from dbops.render.facts import accepted, checkpoint_line, every_report, standing, verdict_line, why_undecided
 from dbops.render.pages import Tile, page
-from dbops.render.quantities import counted, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

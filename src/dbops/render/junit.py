@@ -15,6 +15,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from dbops.evidence.judge import check_fails
 from dbops.evidence.trend import own_objectives
 from dbops.model import CheckStatus, ObjectiveStatus, Verdict
+from dbops.quantities import counted
 from dbops.render.facts import (
     accepted,
     broken_steps,
@@ -24,7 +25,6 @@ from dbops.render.facts import (
     verdict_line,
     why_undecided,
 )
-from dbops.render.quantities import counted
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

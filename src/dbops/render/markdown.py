@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dbops.model import CheckStatus, Verdict, rfc3339
+from dbops.quantities import counted, duration, size
 from dbops.render.facts import accepted, broken_steps, checkpoint_line, standing, verdict_line, why_undecided
-from dbops.render.quantities import counted, duration, size
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

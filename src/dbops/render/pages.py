@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dbops.render.quantities import counted, duration, size, with_sizes
+from dbops.quantities import counted, duration, size, with_sizes
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from dbops.evidence.answers import Answer
 from dbops.evidence.controls import control_map
 from dbops.model import ObjectiveStatus, Verdict
+from dbops.quantities import counted, duration
 from dbops.render.charts import charts_of
 from dbops.render.markdown import prose, span, table
 from dbops.render.pages import Tile, page
-from dbops.render.quantities import counted, duration
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -166,7 +166,9 @@ def _control_rows(period: Period) -> list[tuple[str, ...]]:
 
 
 def _tiles(period: Period) -> Iterator[Tile]:
-    yield Tile("Runs that count", str(len(period.runs)), f"{len(period.not_counted)} records not counted", "plain")
+    yield Tile(
+        "Runs that count", str(len(period.runs)), f"{counted(len(period.not_counted), 'record')} not counted", "plain"
+    )
     whole = sum(run.report is not None and run.report.restorability is Verdict.PASS for run in period.restored)
     drills = len(period.restored)
     yield Tile("Restore drills", str(drills), f"{whole} came back whole", _kind(drills, drills - whole))
@@ -206,7 +208,7 @@ def _reached(one: Reached) -> str:
         return f"never measured, {duration(one.limit_ms)} allowed"
     worst = duration(one.worst_ms or 0)
     last = ", missed at last" if one.newest is ObjectiveStatus.MISSED else ""
-    return f"met {one.met}, missed {one.missed} times, worst {worst} of {duration(one.limit_ms)}{last}"
+    return f"met {one.met}, missed {counted(one.missed, 'time')}, worst {worst} of {duration(one.limit_ms)}{last}"
 
 
 def _population(period: Period) -> str:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from dbops.render.quantities import counted, duration, size
+from dbops.quantities import counted, duration, size
 from dbops.render.terminal import ASCII, clean, glyphs_for, on_terminal
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.model import ObjectiveStatus, Verdict
+from dbops.quantities import duration, with_sizes
 from dbops.render.facts import surroundings
-from dbops.render.quantities import duration, with_sizes
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

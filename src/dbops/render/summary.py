@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dbops.model import CheckStatus, ObjectiveStatus, Severity, Verdict
-from dbops.render.quantities import counted, duration
+from dbops.quantities import counted, duration
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.model import CheckStatus
+from dbops.quantities import counted, duration, size
 from dbops.render.console import Page
 from dbops.render.findings import print_findings
-from dbops.render.quantities import counted, duration, size
 from dbops.render.steps import print_objectives, print_steps
 from dbops.render.summary import print_verdict
 from dbops.render.terminal import clean

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from dbops.errors import DamageError
 from dbops.files import sha256_of
 from dbops.model import BackupFile, BackupManifest
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +108,7 @@ def read_stored(path: Path) -> StoredBackup | Unusable:
     except OSError as cause:
         return Unusable(path, cause.strerror or str(cause))
     except ValidationError as cause:
-        return Unusable(path, f"not a manifest of version 1 ({cause.error_count()} errors)")
+        return Unusable(path, f"not a manifest of version 1 ({counted(cause.error_count(), 'error')})")
     matched = FILE.fullmatch(path.name)
     key = database_key(manifest.source.system_identifier, manifest.source.database)
     if not matched or (matched["key"], matched["run"]) != (key, manifest.id):

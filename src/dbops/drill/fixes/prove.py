@@ -31,6 +31,7 @@ from dbops.drill.fixes.plans import Query, Timed, time_queries
 from dbops.errors import ConfigurationError, UnavailableError
 from dbops.files import write_new
 from dbops.model import Check, CheckStatus, Scope, Severity
+from dbops.quantities import counted, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,7 +107,7 @@ def _prove(rehearsal: Rehearsal, copy: Copy, options: FixOptions) -> None:
         before = time_queries(copy, queries, deadline.left())
     with run.step("prove fixes/apply") as step:
         applied = apply(copy, script.statements)
-        step.output = f"{len(applied)} statements"
+        step.output = counted(len(applied), "statement")
     with run.step("prove fixes/audit again"):
         second = _audit(copy, options.policy, workload, deadline.left())
     with run.step("prove fixes/queries after"):
@@ -129,15 +130,14 @@ def _prove(rehearsal: Rehearsal, copy: Copy, options: FixOptions) -> None:
 
 def _audit(copy: Copy, policy: Policy, workload: tuple[LoggedStatement, ...], deadline: float | None) -> _Audited:
     chosen = [rule for rule in selected_rules(policy) if rule.slug in _of_catalog()]
-    narrowed = replace(policy, select=tuple(rule.slug for rule in chosen), ignore=())
-    if not chosen:
-        narrowed = replace(policy, ignore=tuple(rules()))
+    # Ignored, not just left out: an expired waiver is told of unasked, and no fix of the copy's makes it vanish.
+    narrowed = replace(policy, select=(), ignore=tuple(rules().keys() - {rule.slug for rule in chosen}))
     wanted = needed_reads(chosen) | NEEDED
     with copy.read(deadline) as session:
         catalog = read_catalog(session, wanted, logged=workload or None)
         if ExpectedPlan in wanted:
             catalog = with_expected_plans(session, catalog, narrowed, allow_superuser=False)
-    return _Audited(catalog, narrowed, run_rules(catalog, narrowed))
+    return _Audited(catalog, narrowed, run_rules(catalog, narrowed) if chosen else ())
 
 
 def _of_catalog() -> frozenset[str]:
@@ -169,9 +169,10 @@ def _check(proof: _Proof) -> Check:
         _TITLE,
         findings,
         Scope(checked=len(proof.vanished), total=total),
-        f"{len(proof.applied)} statements run on the copy in {took} ms, {len(built)} indexes of"
-        f" {sum(index.bytes for index in built)} bytes built, audited before and after;"
-        f" {proof.script.left} findings are left to a person",
+        f"{counted(len(proof.applied), 'statement')} run on the copy in {duration(took)},"
+        f" {counted(len(built), 'index', 'indexes')} of {size(sum(index.bytes for index in built))} built,"
+        " audited before"
+        f" and after; {counted(proof.script.left, 'finding is', 'findings are')} left to a person",
     )
     remaining = ", ".join(f"{one.rule} {one.object}" for one in proof.remaining[:_TOLD])
     if not remaining:
@@ -217,19 +218,24 @@ def _timed(one: Timed) -> dict[str, object]:
 def _told(proof: _Proof) -> Iterator[str]:
     """Yield what a person wants to know, in sentences."""
     if proof.vanished:
-        yield f"fixes proven on the copy: {len(proof.vanished)} findings vanish: {_some(proof.vanished)}"
+        yield (
+            "fixes proven on the copy:"
+            f" {counted(len(proof.vanished), 'finding vanishes', 'findings vanish')}: {_some(proof.vanished)}"
+        )
     slowest = sorted(proof.applied, key=lambda one: -one.duration_ms)[:_TOLD]
     for one in slowest:
-        sizes = ", ".join(f"{index.name} {index.bytes} bytes" for index in one.built)
-        yield f"{one.duration_ms} ms on the copy{f' ({sizes})' if sizes else ''}: {one.sql}"
+        sizes = ", ".join(f"{index.name} {size(index.bytes)}" for index in one.built)
+        yield f"{duration(one.duration_ms)} on the copy{f' ({sizes})' if sizes else ''}: {one.sql}"
     for before, after in zip(proof.before, proof.after, strict=True):
         if before.reads != after.reads:
             yield f"query {before.name}: {_fared(before)} before the fixes, {_fared(after)} after"
 
 
 def _fared(one: Timed) -> str:
-    took = f" in {one.duration_us} µs" if one.duration_us is not None else ""
-    return f"{one.reads or one.unknown}{took}"
+    if one.duration_us is None:
+        return f"{one.reads or one.unknown}"
+    took = duration(one.duration_us // 1000) if one.duration_us >= 1000 else f"{one.duration_us} µs"
+    return f"{one.reads or one.unknown} in {took}"
 
 
 def _some(findings: Sequence[Finding]) -> str:

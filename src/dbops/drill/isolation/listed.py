@@ -14,6 +14,7 @@ from dbops.drill.isolation import statements
 from dbops.drill.isolation.tables import TableProbe
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_write, of_own_write
 from dbops.drill.isolation.writes import written
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ class ListedProbe(TableProbe):
             outcome=Outcome.LEAK if both else Outcome.PASS,
             tenant=own,
             rows=both,
-            words=f"{both} rows are in sight of both tenants",
+            words=f"{counted(both, 'row is', 'rows are')} in sight of both tenants",
         )
 
     def _kept(self, own: str, other: str, others: frozenset[str]) -> Iterator[Observation]:
@@ -74,7 +75,8 @@ class ListedProbe(TableProbe):
             tenant=other,
             rows=strange,
             sqlstate=answer.sqlstate,
-            words=f"shows {strange} rows that are not the tenant's, and not {missing} that are",
+            words=f"shows {counted(strange, 'row that is', 'rows that are')} not the tenant's, and not"
+            f" {missing} that are",
         )
 
     def _tried(self, own: str, mine: frozenset[str], foreign: frozenset[str]) -> Iterator[Observation]:

@@ -13,6 +13,7 @@ from psycopg import sql
 from dbops.drill.isolation import statements
 from dbops.drill.isolation.policies import DELETE, INSERT, UPDATE
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_rows
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ class LiveProbe:
             tenant=tenant,
             rows=rows,
             sqlstate=answer.sqlstate,
-            words=f"sees {_at_least(rows)} rows",
+            words=f"sees {_at_least(rows, 'row', 'rows')}",
         )
 
     def _counts(self, tenant: str) -> Statement:
@@ -126,11 +127,11 @@ class LiveProbe:
             outcome=Outcome.PASS if mine == expected.values[0] else Outcome.BROKEN,
             tenant=own,
             rows=mine,
-            words=f"sees {mine} of its {expected.values[0]} own rows",
+            words=f"sees {mine} of its {counted(expected.values[0], 'own row')}",
             control=True,
         )
         outcome = Outcome.LEAK if foreign else Outcome.PASS
-        words = f"sees {_at_least(foreign)} rows that are not its own"
+        words = f"sees {_at_least(foreign, 'row that is', 'rows that are')} not its own"
         yield Observation(probe=f"{probe} foreign", outcome=outcome, tenant=own, rows=foreign, words=words)
 
     def _simulate(self, own: str, other: str) -> Iterator[Observation]:
@@ -185,5 +186,5 @@ class LiveProbe:
         )
 
 
-def _at_least(rows: int | None) -> str:
-    return f"{rows} or more" if rows == _FOREIGN else str(rows)
+def _at_least(rows: int | None, one: str, several: str) -> str:
+    return f"{rows} or more {several}" if rows == _FOREIGN or rows is None else counted(rows, one, several)

@@ -17,6 +17,7 @@ from dbops.checks.names import literal, qualified, quote
 from dbops.drill.isolation.options import RULE
 from dbops.drill.isolation.verdicts import Outcome
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,17 +59,17 @@ class Proof:
 
     def summary(self) -> str:
         """Return the counts in words."""
-        counted = self.count()
-        return ", ".join(f"{counted[outcome]} {outcome}" for outcome in Outcome if counted[outcome]) or "nothing probed"
+        counts = self.count()
+        return ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]) or "nothing probed"
 
 
 def as_check(proof: Proof, options: IsolationOptions) -> Check:
     """Return what was proven as a check with a finding for each role and object that leaks or is broken."""
     proof.waive(options)
     findings = sorted(_findings(proof, options), key=lambda one: (-one.severity.rank, one.object, one.detail))
-    counted = proof.count()
+    counts = proof.count()
     total = sum(one.outcome is not Outcome.WAIVED or one.waived is not None for one in proof.verdicts)
-    told = total - counted[Outcome.INCONCLUSIVE]
+    told = total - counts[Outcome.INCONCLUSIVE]
     check = Check(
         check=RULE,
         title=TITLE,
@@ -78,7 +79,7 @@ def as_check(proof: Proof, options: IsolationOptions) -> Check:
         scope=Scope(checked=told, total=total),
         findings=tuple(findings[:_SHOWN]),
     )
-    if total and not counted[Outcome.PASS] and not findings:
+    if total and not counts[Outcome.PASS] and not findings:
         return unanswered(f"nothing was proven: {proof.summary()}", check)
     return check
 
@@ -150,7 +151,7 @@ def _words(guilty: Sequence[Observation]) -> str:
             worst[one.probe] = one
     words = [f"{probe}: {one.words}{_state(one)}" for probe, one in worst.items()]
     more = len(words) - _FEW_PROBES
-    return "; ".join(words[:_FEW_PROBES]) + (f"; and {more} more probes" if more > 0 else "")
+    return "; ".join(words[:_FEW_PROBES]) + (f"; and {counted(more, 'more probe')}" if more > 0 else "")
 
 
 def _verify(verdict: Verdict, options: IsolationOptions) -> str:

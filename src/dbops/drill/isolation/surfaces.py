@@ -16,6 +16,7 @@ from psycopg import sql
 
 from dbops.drill.isolation import statements
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_rows
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +71,7 @@ class SurfaceProbe:
             outcome=of_foreign_rows(answer, rows),
             rows=rows,
             sqlstate=answer.sqlstate,
-            words=f"shows {rows} rows to a session that asks for no tenant",
+            words=f"shows {counted(rows or 0, 'row')} to a session that asks for no tenant",
         )
         for own in self.pair:
             answer = self._read(self.actor.asking_for(own), statements.count_rows(relation, column, own))
@@ -84,7 +85,7 @@ class SurfaceProbe:
                 outcome=Outcome.LEAK if foreign else Outcome.PASS,
                 tenant=own,
                 rows=foreign,
-                words=f"shows {foreign} rows that are not the tenant's",
+                words=f"shows {counted(foreign, 'row that is', 'rows that are')} not the tenant's",
             )
             if mine:
                 yield Observation(probe="read own", outcome=Outcome.PASS, tenant=own, rows=mine, control=True)

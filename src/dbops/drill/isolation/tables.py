@@ -14,6 +14,7 @@ from psycopg import sql
 from dbops.drill.isolation import statements
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_rows, of_write_for_nobody
 from dbops.drill.isolation.writes import WriteProbe, written
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class TableProbe(WriteProbe):
             tenant=actor.tenant,
             rows=rows,
             sqlstate=answer.sqlstate,
-            words=f"sees {rows} rows",
+            words=f"sees {counted(rows or 0, 'row')}",
         )
         if nobody:
             yield self._of_nobody(probe, nobody, actor.tenant)
@@ -96,7 +97,7 @@ class TableProbe(WriteProbe):
             probe=f"{probe} nobody's",
             outcome=Outcome.LEAK if rows else Outcome.PASS,
             rows=rows,
-            words=f"sees {rows} rows of no tenant",
+            words=f"sees {counted(rows, 'row')} of no tenant",
             tenant=tenant,
             about=f"{self.table.label} (rows of no tenant)",
         )
@@ -121,8 +122,8 @@ class TableProbe(WriteProbe):
                 words="may not read its own rows",
             )
             return
-        total, counted, of_none = answer.values
-        own_rows = min(total, expected) if counted is None else counted
+        total, its_own, of_none = answer.values
+        own_rows = min(total, expected) if its_own is None else its_own
         nobody = of_none or 0
         foreign = total - own_rows - nobody
         if expected:
@@ -130,12 +131,12 @@ class TableProbe(WriteProbe):
                 probe=f"{probe} own",
                 outcome=Outcome.PASS if own_rows == expected else Outcome.BROKEN,
                 rows=own_rows,
-                words=f"sees {own_rows} of its {expected} own rows",
+                words=f"sees {own_rows} of its {counted(expected, 'own row')}",
                 tenant=own,
                 control=True,
             )
         outcome = Outcome.LEAK if foreign else Outcome.PASS
-        words = f"sees {foreign} rows of other tenants"
+        words = f"sees {counted(foreign, 'row')} of other tenants"
         yield Observation(probe=f"{probe} foreign", outcome=outcome, rows=foreign, words=words, tenant=own)
         if self.population.nobody:
             yield self._of_nobody(probe, nobody, own)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbops.drill.isolation import statements
 from dbops.drill.isolation.stage import Answer
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_write, of_own_write
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +192,11 @@ def written(  # noqa: PLR0913  (each is a fact about the probe)
     probe: str, answer: Answer, outcome: Outcome, tenant: str | None, *, words: str = "", control: bool = False
 ) -> Observation:
     """Return what a data-changing statement came to."""
-    reached = f"changes {answer.rows} rows of others" if not answer.refused else "is let through to the constraints"
+    reached = (
+        f"changes {counted(answer.rows, 'row')} of others"
+        if not answer.refused
+        else "is let through to the constraints"
+    )
     return Observation(
         probe=probe,
         outcome=outcome,

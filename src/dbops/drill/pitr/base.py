@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dbops.connection.process import ask, last_lines, run
 from dbops.drill.pitr.wal import is_segment, parse_lsn
 from dbops.errors import DamageError, PrivilegeError, ProgramFailedError, UnavailableError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -148,7 +149,8 @@ def refuse_unfit(directory: Path, major: int) -> None:
         )
     if links:
         raise UnavailableError(
-            f"{directory} has {len(links)} tablespaces, whose links a copy would share with it; this drill does not go"
+            f"{directory} has {counted(len(links), 'tablespace')}, whose links a copy would share with it; this"
+            " drill does not go"
             " there",
             hint="drill its dumps instead: dbops drill --depth restore",
         )

@@ -29,6 +29,7 @@ from dbops.drill.rpo.wal import NAME
 from dbops.errors import DamageError, DbopsError, UsageError
 from dbops.files import write_new
 from dbops.model import CheckStatus, Scope, Verdict
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +153,7 @@ def _freeze(scene: Scene, listing: Listing, base: BaseBackup) -> Log:
         if listing.device != scene.where.directory.stat().st_dev:  # then it is copied, not linked
             scene.where.check_room(sum(listing.entries[name].bytes for name in wanted), "the archived log")
         frozen = freeze(listing, wanted, scene.where.frozen("frozen"), scene.where.user)
-        step.output = f"{len(frozen.entries)} files from {first} on"
+        step.output = f"{counted(len(frozen.entries), 'file')} from {first} on"
     _keep_list(scene, frozen, base)
     reader = Reader(scene.programs.tools, scene.where.output, scene.deadline)
     return Log(listing, frozen, segments, base.start, int(source.info.system_identifier or 0), reader)

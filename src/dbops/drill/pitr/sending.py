@@ -19,6 +19,7 @@ from dbops.drill.pitr.waiting import Ending, await_archived
 from dbops.drill.rpo.directory import DRILL_LABEL
 from dbops.errors import PrivilegeError, UnavailableError
 from dbops.model import Scope
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -61,7 +62,7 @@ def take_base(scene: Scene) -> BaseBackup:
     ended = source.moment().at  # whenever it was complete, it is now
     with scene.watch.phase("verify base backup") as step, scene.shown("verify base backup"):
         files = taker.verify(directory)
-        step.output = f"{files} files"
+        step.output = counted(files, "file")
     scene.add(answers.passed("base-backup", "pg_verifybackup", Scope(checked=files, total=files)))
     base = taker.understand(directory, ended, source.facts.limits, source.info.system_identifier or "")
     if base.timeline != source.segments.timeline:

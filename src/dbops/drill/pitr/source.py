@@ -25,6 +25,7 @@ from dbops.connection.session import read_only
 from dbops.drill.pitr.snapshots import Finished
 from dbops.drill.pitr.wal import Segments, is_segment, parse_lsn
 from dbops.errors import DbopsError, PrivilegeError, UnavailableError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -233,7 +234,8 @@ def _refuse_base(facts: SourceFacts, info: TargetInfo) -> None:
         )
     if facts.tablespaces:
         raise UnavailableError(
-            f"the cluster has {facts.tablespaces} tablespaces of its own, whose links a copy on this machine would"
+            f"the cluster has {counted(facts.tablespaces, 'tablespace')} of its own, whose links a copy on this"
+            " machine would"
             " share with it; this drill does not go there",
             hint="drill its dumps instead: dbops drill --depth restore",
         )

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbops.quantities import counted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -59,11 +61,13 @@ class Waited:
                 )
             case Ending.FAILING:
                 return (
-                    f"is not archived: archive_command fails, {self.archiver.failed} times so far, last for"
+                    f"is not archived: archive_command fails, {counted(self.archiver.failed, 'time')} so far, last for"
                     f" {self.archiver.last_failed}"
                 )
             case Ending.SLOW:
-                behind = f"; {waiting[0]} finished segments wait" if waiting else ""
+                behind = (
+                    f"; {counted(waiting[0], 'finished segment waits', 'finished segments wait')}" if waiting else ""
+                )
                 return f"was not in the archive after {self.took.total_seconds():.0f} s{behind}"
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Self
 from dbops.drill.pitr.wal import Segments, is_segment, parse_lsn
 from dbops.drill.rpo.copies import Kind, SurvivingCopy
 from dbops.drill.rpo.matrix import ms
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def _measured(repository: Repository, first: str, position: Position) -> Survivi
     missing = segments.name(last)
     last -= 1
     later = [name for name in repository.stored if segments.mine(name) and name > missing]
-    broken = f"{missing} is not there, {len(later)} later ones are" if later else None
+    broken = f"{missing} is not there, {counted(len(later), 'later one is', 'later ones are')}" if later else None
     if last < start:
         return _copy(
             repository, broken=f"{first} is not there, with which its newest backup begins", remedy=_NEW_BACKUP

@@ -44,6 +44,7 @@ from dbops.checks.quantities import span
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.verify import statement
+from dbops.quantities import counted
 from dbops.settings import spell_duration
 from dbops.severity import Severity
 
@@ -229,7 +230,7 @@ def _copies(catalog: Catalog) -> str:
 
 
 def _segments(backlog: ArchiveBacklog) -> str:
-    waits = "1 segment waits" if backlog.segments == 1 else f"{backlog.segments:,} segments wait"
+    waits = counted(backlog.segments, "segment waits", "segments wait")
     return f"{waits}, the oldest for {span(backlog.oldest_seconds)}"
 
 

@@ -30,6 +30,7 @@ from dbops.checks.catalog import RestoreHistory
 from dbops.checks.quantities import span
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
+from dbops.quantities import counted
 from dbops.settings import spell_duration
 from dbops.severity import Severity
 
@@ -66,7 +67,7 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
 def _since(history: RestoreHistory) -> str:
     if not history.drills:
         return ""
-    drills = "1 drill" if history.drills == 1 else f"{history.drills:,} drills"
+    drills = counted(history.drills, "drill")
     return f"; {drills} since did not pass, the last one is {history.last_verdict}"
 
 

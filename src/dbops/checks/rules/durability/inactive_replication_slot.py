@@ -31,11 +31,12 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import DurabilitySettings, ReplicationSlot
 from dbops.checks.names import literal, quote
-from dbops.checks.quantities import size, span
+from dbops.checks.quantities import span
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:

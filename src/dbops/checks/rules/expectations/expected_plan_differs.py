@@ -51,6 +51,7 @@ from dbops.checks.roles import joined
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.statements import highest_parameter
 from dbops.model import Scope
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
 
 def _count(matches: tuple[PlanMatch, ...]) -> str:
     number = sum(match.unknown is not None for match in matches)
-    return "1 query" if number == 1 else f"{number} queries"
+    return counted(number, "query", "queries")
 
 
 def scope(catalog: Catalog, policy: Policy) -> Scope:

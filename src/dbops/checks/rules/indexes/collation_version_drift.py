@@ -43,6 +43,7 @@ from dbops.checks.remediation import REBUILD_LOCKS, Fix, rebuild_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _said(catalog: Catalog, indexes: list[Index]) -> str:
     more = f" and {len(indexes) - _NAMED} more" if len(indexes) > _NAMED else ""
     unique = sum(index.is_unique for index in indexes)
     kinds = f"{unique} of them unique: " if unique else ""
-    number = "1 index depends" if len(indexes) == 1 else f"{len(indexes)} indexes depend"
+    number = counted(len(indexes), "index depends", "indexes depend")
     return f"{number} on it, {kinds}{names}{more}"
 
 

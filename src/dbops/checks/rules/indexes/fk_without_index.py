@@ -49,6 +49,7 @@ from dbops.checks.structure import Shape, spelled_columns
 from dbops.checks.unusable import dropped
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -145,7 +146,10 @@ def _weigh(catalog: Catalog, table: Relation, keys: tuple[Constraint, ...]) -> t
     rows = sum(max(leaf.rows, 0) for leaf in catalog.leaves(table.oid))
     deleted = sum(_deleted(catalog, key.foreign_table) for key in keys)
     actions = sorted({_ACTIONS[key.on_delete] for key in keys if key.on_delete in _ACTIONS})
-    figures = f" ({rows:,} rows, {deleted:,} deletes of referenced rows counted{''.join(f', {a}' for a in actions)})"
+    figures = (
+        f" ({counted(rows, 'row')}, {counted(deleted, 'delete')} of referenced rows"
+        f" counted{''.join(f', {a}' for a in actions)})"
+    )
     if deleted and rows >= (LARGE_ROWS_WITH_ACTION if actions else LARGE_ROWS):
         return Severity.ERROR, figures
     if not deleted and _counts_can_be_trusted(catalog):

@@ -37,12 +37,12 @@ from dbops.checks.catalog import (
     TableColumns,
 )
 from dbops.checks.names import qualified, quote
-from dbops.checks.quantities import size
 from dbops.checks.remediation import rebuild_index
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.structure import shape, signature
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted, size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  
             yield _draft(catalog, index, space)
     if spaces and all(space.pages_fresh is None for space in spaces):
         raise RuleSkippedError(
-            f"there are no statistics, or none that this role may see, of {len(spaces)} large indexes",
+            "there are no statistics, or none that this role may see, of"
+            f" {counted(len(spaces), 'large index', 'large indexes')}",
             hint=f"grant pg_read_all_data to {quote(catalog.server.user)}; (new in 14); or run ANALYZE if nobody has",
         )
 

@@ -44,6 +44,7 @@ from dbops.checks.structure import shape, signature
 from dbops.checks.unusable import Cure, cures
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _state(catalog: Catalog, index: Index) -> str:
     leaves = len(catalog.leaves(index.table))
     said = []
     if lacking:
-        said.append(f"{len(lacking)} of {leaves} partitions lack it: {_listed(lacking)}")
+        said.append(f"{len(lacking)} of {counted(leaves, 'partition lacks', 'partitions lack')} it: {_listed(lacking)}")
     if broken:
         said.append(f"its part is invalid in {_listed(broken)}")
     return "; ".join(said) or "every partition has it, but nobody has told PostgreSQL to look again"

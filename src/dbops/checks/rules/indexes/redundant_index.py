@@ -40,13 +40,14 @@ from dbops.checks.catalog import (
     TableColumns,
 )
 from dbops.checks.names import qualified, quote
-from dbops.checks.quantities import PAGE_BYTES, days, size
+from dbops.checks.quantities import PAGE_BYTES, days
 from dbops.checks.remediation import drop_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import shape, signature
 from dbops.checks.surplus import Redundant, redundant, scans_of, with_parts
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted, size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _draft(catalog: Catalog, found: Redundant) -> Draft:
 def _figures(catalog: Catalog, index: Index) -> str:
     """Return an index with what it costs and what it is used for."""
     pages = sum(part.pages for part in with_parts(catalog, index))
-    scans = "" if catalog.failure(IndexActivity) else f", {scans_of(catalog).get(index.oid, 0):,} scans"
+    scans = "" if catalog.failure(IndexActivity) else f", {counted(scans_of(catalog).get(index.oid, 0), 'scan')}"
     return f"{quote(index.name)} {shape(catalog, index).spelled()} ({size(pages * PAGE_BYTES)}{scans})"
 
 

@@ -47,13 +47,14 @@ from dbops.checks.catalog import (
 )
 from dbops.checks.idle import idle, old_enough, possible
 from dbops.checks.names import qualified
-from dbops.checks.quantities import PAGE_BYTES, days, size
+from dbops.checks.quantities import PAGE_BYTES, days
 from dbops.checks.remediation import drop_index
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import shape, signature
 from dbops.checks.surplus import scans_of, with_parts
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import counted, size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -114,7 +115,10 @@ def _used(catalog: Catalog, found: Idle, seconds: int) -> str:
     window = f"in the {days(seconds)} that the statistics cover"
     if found.seconds_ago is None:
         return f"not scanned {window}"
-    return f"{scans_of(catalog).get(found.index.oid, 0):,} scans {window}, the last one {days(found.seconds_ago)} ago"
+    return (
+        f"{counted(scans_of(catalog).get(found.index.oid, 0), 'scan')} {window}, the last one"
+        f" {days(found.seconds_ago)} ago"
+    )
 
 
 def _elsewhere(catalog: Catalog) -> str:

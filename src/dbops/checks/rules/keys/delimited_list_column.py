@@ -32,6 +32,7 @@ from dbops.checks.catalog import Relation, SampledColumn, TableColumns
 from dbops.checks.names import quote
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.verify import statement
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def _unseen(catalog: Catalog, columns: list[SampledColumn]) -> RuleSkippedError:
         )
         remedies.append(_grants(catalog, denied, user))
     if protected:
-        reasons.append(f"{len(protected)} of the tables show no samples, being under row-level security")
+        reasons.append(
+            f"{counted(len(protected), 'of the tables shows', 'of the tables show')} no samples,"
+            " being under row-level security"
+        )
         remedies.append(f"alter role {user} bypassrls;")
     return RuleSkippedError("; ".join(reasons), hint="\n".join(remedies))
 

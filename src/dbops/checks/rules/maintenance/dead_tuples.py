@@ -34,6 +34,7 @@ from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.vacuuming import days_said, held_back_said, require_counts
 from dbops.checks.verify import statement
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _table(table: Relation, upkeep: TableUpkeep, settings: VacuumSettings, held_
 
 
 def _said(upkeep: TableUpkeep, settings: VacuumSettings) -> str:
-    text = f"{upkeep.dead:,} dead rows beside {upkeep.live:,} living"
+    text = f"{counted(upkeep.dead, 'dead row')} beside {upkeep.live:,} living"
     if upkeep.vacuumed_seconds is None:
         text += ", never vacuumed since the counters began"
     else:

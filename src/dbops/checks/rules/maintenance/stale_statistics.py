@@ -32,6 +32,7 @@ from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.vacuuming import days_said, require_counts
 from dbops.checks.verify import statement
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def _untold(catalog: Catalog, tables: Sequence[Relation]) -> RuleSkippedError:
     if any(table.rls_enabled for table in tables):
         remedy += f"\nalter role {user} bypassrls;"
     return RuleSkippedError(
-        f"nothing tells whether {len(tables)} of the tables have statistics: the counters know of no analyze, and the"
+        f"nothing tells whether {counted(len(tables), 'of the tables has', 'of the tables have')} statistics:"
+        " the counters know of no analyze, and the"
         " statistics may not be read",
         hint=remedy,
     )

@@ -32,11 +32,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.catalog import Relation, TableWidths
 from dbops.checks.names import qualified, quote
-from dbops.checks.quantities import PAGE_BYTES, size
+from dbops.checks.quantities import PAGE_BYTES
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.verify import statement
 from dbops.model import Scope
+from dbops.quantities import size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:

@@ -47,12 +47,13 @@ from dbops.checks.catalog import (
     TableScans,
 )
 from dbops.checks.names import qualified
-from dbops.checks.quantities import DAY_SECONDS, PAGE_BYTES, days, size
+from dbops.checks.quantities import DAY_SECONDS, PAGE_BYTES, days
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.statements import clipped
 from dbops.checks.verify import statement
 from dbops.checks.workload import observed
 from dbops.model import Scope
+from dbops.quantities import counted, size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _draft(catalog: Catalog, heavy: Heavy, seconds: int | None) -> Draft:
         one, node = readers[0]
         others = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
         detail += (
-            f"; {one.statement.name}{others} reads it so, {node.rows:,} rows at a time: {clipped(one.statement.text)}"
+            f"; {one.statement.name}{others} reads it so, {counted(node.rows, 'row')} at a time:"
+            f" {clipped(one.statement.text)}"
         )
     return Draft(
         object=name,

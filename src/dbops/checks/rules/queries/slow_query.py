@@ -51,6 +51,7 @@ from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.statements import clipped
 from dbops.checks.verify import statement as verifying
 from dbops.checks.workload import hidden, observed, plan_nodes, require_statistics, scope_of
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  
     unseen = hidden(catalog)
     if unseen and sum(row.total_us for row in unseen) >= MIN_SHARE * unseen[0].database_us:
         raise RuleSkippedError(
-            f"the statements that {unseen[0].hidden} entries of pg_stat_statements count are hidden from this role",
+            f"the statements of {counted(unseen[0].hidden, 'entry', 'entries')} of pg_stat_statements are hidden from"
+            " this role",
             hint=f"grant pg_read_all_stats to {quote(catalog.server.user)};",
         )
 
@@ -121,7 +123,8 @@ def _figures(one: Observed) -> Iterator[str]:
     for figures, where in ((one.counted, "time of all statements"), (one.logged, "time in the slow log")):
         if figures:
             yield (
-                f"{figures.share:.0%} of the {where}, {figures.calls:,} executions of {figures.mean_ms:,.0f} ms"
+                f"{figures.share:.0%} of the {where}, {counted(figures.calls, 'execution')} of"
+                f" {figures.mean_ms:,.0f} ms"
                 " on average"
             )
 

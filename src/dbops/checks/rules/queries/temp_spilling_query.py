@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import QuerySettings, StatementStatistics
 from dbops.checks.names import qualified, quote
-from dbops.checks.quantities import size
 from dbops.checks.rule import Draft, Rule, RuleSkippedError
 from dbops.checks.statements import clipped
 from dbops.checks.verify import statement as verifying
 from dbops.checks.workload import hidden, observed, require_statistics, scope_of
+from dbops.quantities import counted, size
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _draft(one: Observed, each: int, settings: QuerySettings) -> Draft:
     heavy = one.counted is not None and one.counted.share >= HEAVY_SHARE
     executions = one.counted.calls if one.counted else 0
     detail = (
-        f"writes {size(each)} of temporary files each time, {size(one.temp_bytes)} in {executions:,} executions;"
+        f"writes {size(each)} of temporary files each time, {size(one.temp_bytes)} in"
+        f" {counted(executions, 'execution')};"
         f" work_mem is {size(settings.work_mem)}{_advice(each)}: {clipped(one.statement.text)}"
     )
     view = qualified(settings.extension_schema or "public", "pg_stat_statements")

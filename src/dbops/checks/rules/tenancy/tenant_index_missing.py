@@ -37,6 +37,7 @@ from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import Shape
 from dbops.checks.tenants import scope, tenant_tables
 from dbops.checks.verify import statement
+from dbops.quantities import counted
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _serves(catalog: Catalog, index: Index, column: Column) -> bool:
 def _draft(catalog: Catalog, tenant: TenantTable, column: Column) -> Draft:
     rows = sum(max(leaf.rows, 0) for leaf in catalog.leaves(tenant.table.oid))
     small = 0 < rows < SMALL_ROWS
-    figures = f" ({rows:,} rows)" if rows else ""
+    figures = f" ({counted(rows, 'row')})" if rows else ""
     key = quote(column.name)
     return Draft(
         object=tenant.name,

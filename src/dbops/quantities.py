@@ -1,4 +1,4 @@
-"""Numbers as people read them: durations, sizes, counted nouns."""
+"""Numbers as people read them, wherever they are said: durations, sizes, counted nouns."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def with_sizes(text: str) -> str:
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return "1 finding", "2 findings"."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+    """Return "1 finding", "2,000 findings"; the verb may come with the noun: ("table is", "tables are")."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
