@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import ExpectedPlan, ServerForm
-from dbops.checks.catalog.read import read_catalog, without_cycle_collection
+from dbops.checks.catalog.read import begin_catalog, read_catalog, with_plans, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import answered_rules, changes_since, findings_of, previous_audit
 from dbops.checks.declarations import AGAIN
@@ -21,7 +21,7 @@ from dbops.checks.expected_plans import with_expected_plans
 from dbops.checks.names import qualified
 from dbops.checks.privileges import gaps
 from dbops.checks.rule import rules
-from dbops.checks.runner import needed_reads, run_rules, selected_rules
+from dbops.checks.runner import needed_reads, run_arriving, run_rules, selected_rules
 from dbops.checks.surroundings import looking_around, with_surroundings
 from dbops.connection.session import read_only
 from dbops.evidence.history import previous_reports
@@ -29,7 +29,7 @@ from dbops.model import Check, CheckStatus, TargetInfo, rfc3339, utc_now
 from dbops.quantities import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dbops.checks.catalog import Catalog, LoggedStatement
@@ -78,7 +78,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     if fix_to:
         from dbops.checks.fix_script import NEEDED
 
-        wanted |= NEEDED
+        wanted |= dict.fromkeys(NEEDED - wanted.keys(), 0)
     logged = _logged(slow_log, run) if slow_log else None
     with (
         looking_around(around, wanted),
@@ -86,7 +86,10 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
         read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session,
     ):
         run.target = session.info()
-        catalog = read_catalog(session, wanted, logged=logged, meanwhile=meanwhile)
+        arriving = begin_catalog(session, wanted, logged=logged, meanwhile=meanwhile)
+        with without_cycle_collection():
+            answered = run_arriving(arriving, policy, wanted)
+        catalog = with_plans(session, arriving, wanted)
         if ExpectedPlan in wanted:
             catalog = with_expected_plans(session, catalog, policy, allow_superuser=allow_superuser)
     if around:
@@ -97,7 +100,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     if save_to:
         save_catalog(save_to, catalog, run.target, run.clock.now())
         run.note(f"everything that was read is saved in {save_to}; dbops audit --catalog {save_to} judges it again")
-    checks = audit_catalog(catalog, policy, run, fix_to=fix_to)
+    checks = audit_catalog(catalog, policy, run, answered=answered, fix_to=fix_to)
     _tell_changes(run, run.target, checks, partly=bool(catalog.busy))
 
 
@@ -147,10 +150,20 @@ def _logged(slow_log: Sequence[Path], run: Run) -> tuple[LoggedStatement, ...]:
     return log.statements
 
 
-def audit_catalog(catalog: Catalog, policy: Policy, run: Run, *, fix_to: Path | None = None) -> tuple[Check, ...]:
-    """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them."""
+def audit_catalog(
+    catalog: Catalog,
+    policy: Policy,
+    run: Run,
+    *,
+    answered: Mapping[str, Check] | None = None,
+    fix_to: Path | None = None,
+) -> tuple[Check, ...]:
+    """Hold a snapshot against `policy`, wherever it comes from; record the results in `run`, and return them.
+
+    `answered` are rules that were run already, while the snapshot arrived.
+    """
     with run.step("rules"), without_cycle_collection():
-        checks = run_rules(catalog, policy)
+        checks = run_rules(catalog, policy, done=answered)
         run.add_checks(*checks, *_left_out(catalog))
     if catalog.server.is_superuser:
         run.note(

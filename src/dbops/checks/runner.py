@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import ReadFailedError, ReadFailure
+from dbops.checks.catalog.reads import reads
 from dbops.checks.pages import nearest_rule
 from dbops.checks.rule import Draft, LoadedRule, RuleSkippedError, rules
 from dbops.errors import UsageError
@@ -25,10 +26,12 @@ from dbops.model import Check, CheckStatus, Finding, Waiver
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
+
+    Clock = Callable[[], float]
 
 
 def selected_rules(policy: Policy) -> tuple[LoadedRule, ...]:
@@ -49,21 +52,44 @@ def selected_rules(policy: Policy) -> tuple[LoadedRule, ...]:
     return tuple(rule for slug, rule in allowed.items() if slug in selected or rule.rule.unasked(policy))
 
 
-def needed_reads(chosen: Iterable[LoadedRule]) -> frozenset[type[tuple[object, ...]]]:
-    """Return the reads that some of the rules need or can use."""
-    return frozenset(kind for rule in chosen for kind in (*rule.rule.needs, *rule.rule.refines))
+def needed_reads(chosen: Iterable[LoadedRule]) -> dict[type[tuple[object, ...]], int]:
+    """Return the reads that some of the rules need or can use, and how many do; those of the most rules first."""
+    asked = Counter(kind for rule in chosen for kind in _asked_by(rule))
+    return dict(sorted(asked.items(), key=lambda entry: (-entry[1], entry[0].__name__)))
 
 
-def run_rules(catalog: Catalog, policy: Policy, *, clock: Callable[[], float] = time.monotonic) -> tuple[Check, ...]:
-    """Return the result of every selected rule, in the order of slugs."""
+def run_arriving(
+    catalog: Catalog, policy: Policy, wanted: Iterable[type[tuple[object, ...]]], *, clock: Clock = time.monotonic
+) -> dict[str, Check]:
+    """Return, by slug, the results of the rules for which the reads of a server are enough, each run as soon as it can.
+
+    `wanted` are the reads in the order in which they arrive.
+    """
+    place = {kind: number for number, kind in enumerate(wanted)}
+    served = [rule for rule in selected_rules(policy) if rule.find and _asked_by(rule) <= reads().keys()]
+    served.sort(key=lambda rule: max((place[kind] for kind in _asked_by(rule)), default=0))
+    return {rule.slug: _timed(rule, policy, catalog, clock) for rule in served}
+
+
+def run_rules(
+    catalog: Catalog, policy: Policy, *, done: Mapping[str, Check] | None = None, clock: Clock = time.monotonic
+) -> tuple[Check, ...]:
+    """Return the result of every selected rule, in the order of slugs; those in `done` are not run again."""
     chosen = selected_rules(policy)
-    done = {rule.slug: _timed(rule, policy, catalog, clock) for rule in chosen if rule.find}
+    done = dict(done or {})
+    done |= {rule.slug: _timed(rule, policy, catalog, clock) for rule in chosen if rule.find and rule.slug not in done}
     checks = tuple(done.values())
     reviewed = {rule.slug: _check(rule, policy, rule.review(checks, policy)) for rule in chosen if rule.review}
     return tuple((done | reviewed)[rule.slug] for rule in chosen)
 
 
-def _timed(rule: LoadedRule, policy: Policy, catalog: Catalog, clock: Callable[[], float]) -> Check:
+def _asked_by(rule: LoadedRule) -> set[type[tuple[object, ...]]]:
+    return {*rule.rule.needs, *rule.rule.refines}
+
+
+def _timed(rule: LoadedRule, policy: Policy, catalog: Catalog, clock: Clock) -> Check:
+    for kind in _asked_by(rule):  # the wait for the server is not the rule's time, nor a lost connection its failure
+        catalog.wait_for(kind)
     started = clock()
     check = _checked(rule, policy, catalog)
     return check.model_copy(update={"duration_ms": round((clock() - started) * 1000)})

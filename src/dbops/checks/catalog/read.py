@@ -19,12 +19,12 @@ from dbops.checks.catalog.pipeline import run_apart
 from dbops.checks.catalog.reads import Read, notice_busy, reads
 from dbops.checks.catalog.rows.queries import LoggedStatement, Plan, PlanNode
 from dbops.checks.catalog.rows.relations import BusyRelation
-from dbops.checks.catalog.snapshot import Catalog, ReadFailure, Server
+from dbops.checks.catalog.snapshot import Arrival, Catalog, ReadFailure, Server
 from dbops.checks.explain import explain_workload
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from psycopg import abc
     from psycopg.pq.abc import PGresult
@@ -54,43 +54,61 @@ def read_catalog(
     wanted: Iterable[type[tuple[object, ...]]] | None = None,
     *,
     logged: tuple[LoggedStatement, ...] | None = None,
-    meanwhile: Callable[[], object] | None = None,
 ) -> Catalog:
     """Return a snapshot with the `wanted` reads, all of them by default, and what a slow log says (`logged`).
 
-    Costs one round trip, and another if there are statements to explain. `meanwhile` is called while the server works.
+    Costs one round trip, and another if there are statements to explain.
     """
-    kinds = {*reads(), Plan} if wanted is None else {BusyRelation, *wanted}
-    chosen = [read for row, read in reads().items() if row in kinds]
+    kinds = {*reads(), Plan} if wanted is None else set(wanted)
+    return with_plans(session, begin_catalog(session, wanted, logged=logged), kinds)
+
+
+def begin_catalog(
+    session: Session,
+    wanted: Iterable[type[tuple[object, ...]]] | None = None,
+    *,
+    logged: tuple[LoggedStatement, ...] | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> Catalog:
+    """Return a snapshot of which the `wanted` reads are still to arrive, in the order in which they are named.
+
+    `meanwhile` is called when the server has everything to do. The session serves nothing else until all are there.
+    """
     facts = session.facts
     server = Server(session.server_version, facts.database, facts.user, facts.is_superuser, facts.in_recovery)
-    statements = [read.statements(server.version) for read in chosen]
-    rows: dict[type[tuple[object, ...]], tuple[Any, ...]] = {}
-    failures: dict[type[tuple[object, ...]], ReadFailure] = {}
+    kinds = dict.fromkeys([BusyRelation, *(reads() if wanted is None else wanted)])
+    chosen = [reads()[kind] for kind in kinds if kind in reads()]
+    rows: Mapping[type[tuple[object, ...]], tuple[Any, ...]] = {} if logged is None else {LoggedStatement: logged}
+    return Catalog(server, rows, arriving=_arriving(session, server, chosen, meanwhile))
+
+
+def _arriving(
+    session: Session, server: Server, chosen: Sequence[Read], meanwhile: Callable[[], object] | None
+) -> Iterator[Arrival]:
+    """Yield each read as soon as the server has answered it."""
     decode = adapt.Transformer(session.connection)
     decoded = [_Rows(read, decode) for read in chosen]
     results = run_apart(
         session.connection,
-        statements,
+        [read.statements(server.version) for read in chosen],
         first=notice_busy(),
         take=lambda number, part: decoded[number].take(part),
         meanwhile=meanwhile,
     )
+    for taken, result in zip(decoded, results, strict=True):
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            taken.take(result)
+            yield taken.read.row, taken.rows()
+        else:
+            yield taken.read.row, _failure(taken.read, result, server)
+
+
+def with_plans(session: Session, catalog: Catalog, wanted: Container[type[tuple[object, ...]]]) -> Catalog:
+    """Return the snapshot when all of it has arrived, if it is `wanted` with the plans of the statements it holds."""
     with without_cycle_collection():
-        for taken, result in zip(decoded, results, strict=True):
-            if result.status == pq.ExecStatus.TUPLES_OK:
-                taken.take(result)
-                rows[taken.read.row] = taken.rows()
-            else:
-                failures[taken.read.row] = _failure(taken.read, result, server)
-    if logged is not None:
-        rows[LoggedStatement] = logged
-    catalog = Catalog(server, rows, failures)
-    return _with_plans(session, catalog) if Plan in kinds else catalog
-
-
-def _with_plans(session: Session, catalog: Catalog) -> Catalog:
-    """Return the snapshot with the plans of the statements it holds."""
+        catalog.wait_for()
+    if Plan not in wanted:
+        return catalog
     answer = explain_workload(session, catalog)
     if isinstance(answer, ReadFailure):
         return catalog.extended({}, {Plan: answer, PlanNode: answer})

@@ -2,7 +2,8 @@
 
 Rows come by class (`catalog.rows(Index)`); what many rules ask for is indexed once, on first use. A read that failed
 raises `ReadFailedError` where its rows are asked for, so that a rule cannot take "not readable" for "not there"; the
-runner makes a skip or an error of it. A catalog can be kept as JSON and read back: the rules find the same.
+runner makes a skip or an error of it. While reads are still arriving, who asks for one waits for it, so that rules can
+run while the server works. A catalog can be kept as JSON and read back: the rules find the same.
 What it does not do: reach a server (`read.py`).
 """
 
@@ -65,19 +66,37 @@ class ReadFailedError(DbopsError):
         self.failure = failure
 
 
+# A read, and its rows or why there are none.
+Arrival = tuple[type[tuple[object, ...]], "tuple[Any, ...] | ReadFailure"]
+
+
 class Catalog:
-    """A snapshot: rows by class, and the failures of those that could not be read."""
+    """A snapshot: rows by class, and the failures of those that could not be read; `arriving` are those to come."""
 
     def __init__(
         self,
         server: Server,
         rows: Mapping[type[tuple[object, ...]], tuple[Any, ...]],
         failures: Mapping[type[tuple[object, ...]], ReadFailure] | None = None,
+        arriving: Iterable[Arrival] = (),
     ) -> None:
         self.server = server
         self._rows = dict(rows)
         self._failures = dict(failures or {})
+        self._arriving = iter(arriving)
         self._derived: dict[object, Any] = {}
+
+    def wait_for(self, kind: type[tuple[object, ...]] | None = None) -> None:
+        """Wait until a read has arrived, or, where none is named, until all have; raises what the connection raises."""
+        while kind is None or (kind not in self._rows and kind not in self._failures):
+            arrived = next(self._arriving, None)
+            if arrived is None:
+                return
+            read, answer = arrived
+            if isinstance(answer, ReadFailure):
+                self._failures[read] = answer
+            else:
+                self._rows[read] = answer
 
     def extended(
         self,
@@ -85,20 +104,24 @@ class Catalog:
         failures: Mapping[type[tuple[object, ...]], ReadFailure] | None = None,
     ) -> Catalog:
         """Return the snapshot with more in it."""
+        self.wait_for()
         return Catalog(self.server, self._rows | dict(rows), self._failures | dict(failures or {}))
 
     def rows(self, kind: type[Row]) -> tuple[Row, ...]:
         """Return every row of one read, in the order of its statement; ReadFailedError if there are none to be had."""
+        self.wait_for(kind)
         if kind not in self._rows:
             raise ReadFailedError(_name_of(kind), self.failure(kind) or ReadFailure("error", "was not read"))
         return cast("tuple[Row, ...]", self._rows[kind])
 
     def rows_if_readable(self, kind: type[Row]) -> tuple[Row, ...]:
         """Return the rows of a read that only refines an answer, none where it failed."""
+        self.wait_for(kind)
         return cast("tuple[Row, ...]", self._rows.get(kind, ()))
 
     def failure(self, kind: type[tuple[object, ...]]) -> ReadFailure | None:
         """Return why a read failed, None if it did not."""
+        self.wait_for(kind)
         return self._failures.get(kind)
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
@@ -254,12 +277,15 @@ class Catalog:
     # Kept and read back
 
     def to_json(self) -> dict[str, Any]:
-        """Return the catalog as JSON types: rows as arrays, in the order of their class's fields."""
+        """Return the catalog as JSON types, read by read: rows as arrays, in the order of their class's fields."""
+        self.wait_for()
+        reads = {_name_of(kind): [list(row) for row in rows] for kind, rows in self._rows.items()}
+        failures = {_name_of(kind): dataclasses.asdict(failure) for kind, failure in self._failures.items()}
         return {
             "schema": CATALOG_SCHEMA,
             "server": dataclasses.asdict(self.server),
-            "reads": {_name_of(kind): [list(row) for row in rows] for kind, rows in self._rows.items()},
-            "failures": {_name_of(kind): dataclasses.asdict(failure) for kind, failure in self._failures.items()},
+            "reads": dict(sorted(reads.items())),
+            "failures": dict(sorted(failures.items())),
         }
 
     @classmethod

@@ -132,7 +132,7 @@ def _audit(copy: Copy, policy: Policy, workload: tuple[LoggedStatement, ...], de
     chosen = [rule for rule in selected_rules(policy) if rule.slug in _of_catalog()]
     # Ignored, not just left out: an expired waiver is told of unasked, and no fix of the copy's makes it vanish.
     narrowed = replace(policy, select=(), ignore=tuple(rules().keys() - {rule.slug for rule in chosen}))
-    wanted = needed_reads(chosen) | NEEDED
+    wanted = {*needed_reads(chosen), *NEEDED}
     with copy.read(deadline) as session:
         catalog = read_catalog(session, wanted, logged=workload or None)
         if ExpectedPlan in wanted:
