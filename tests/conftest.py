@@ -42,6 +42,12 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_configuration_above_the_tests_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A dbops.toml that somebody has in TMPDIR, or above it, is none of a test's: the search upward ends here."""
+    (tmp_path_factory.getbasetemp() / ".git").mkdir(exist_ok=True)
+
+
 @pytest.fixture(autouse=True)
 def _secrets_of_other_tests_are_forgotten() -> Iterator[None]:
     """A word that one test calls a secret must not be masked in the messages of the next.

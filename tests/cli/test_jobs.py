@@ -197,6 +197,10 @@ def test_the_suite_runs_more_often_than_a_restore_has_to_be_proven(drill_every: 
     assert f"every {spell_duration(parse_duration(drill_every))} (" in period.why
 
 
+def test_without_a_configuration_the_defaults_say_how_often(dbops: Dbops) -> None:
+    assert "OnCalendar=Sun *-*-* 02:17:00" in text_of(dbops("init", "--systemd")).splitlines()
+
+
 def test_an_objective_that_no_timer_keeps_is_refused() -> None:
     with pytest.raises(UsageError, match="started so often"):
         period_within(dt.timedelta(hours=1), backs_up=False)

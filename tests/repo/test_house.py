@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -90,3 +91,17 @@ def test_the_readme_documents_every_exit_code() -> None:
 def test_the_pins_name_no_index() -> None:
     pins = (ROOT / "requirements.lock").read_text()
     assert re.findall(r"https?://|--(?:extra-)?index-url|--find-links", pins) == []
+
+
+def test_a_configuration_beside_the_temporary_files_reaches_no_test(tmp_path: Path) -> None:
+    (tmp_path / "dbops.toml").write_text("broken [")
+    words = ["-q", "-p", "no:cacheprovider", "tests/cli/test_jobs.py", "-k", "without_a_configuration"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, f"--basetemp={tmp_path / 'tests'}"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
