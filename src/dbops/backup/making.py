@@ -14,22 +14,20 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from dbops import __version__
-from dbops.backup.archive import warnings_of
-from dbops.backup.background import Background, Ending
+from dbops.backup.background import Background
 from dbops.backup.counting import lock_tables, read_sequences, sequence_states, with_rows
 from dbops.backup.digests import DigestMode, chosen_mode, coverage, plan_readings, read_rows
 from dbops.backup.following import Following, worth_following
 from dbops.backup.growing import Growing, size_of
 from dbops.backup.inventory import read_inventory, to_lines
 from dbops.backup.large_objects import LargeObjects, read_large_objects
-from dbops.backup.reading import read_whole
+from dbops.backup.proving import Proving, judge
 from dbops.backup.roles import read_roles
 from dbops.backup.source import as_source_info, read_extensions, read_materialized_views
 from dbops.backup.syncing import brought_to_disk
 from dbops.files import write_new
 from dbops.model import BackupArtifact, BackupManifest, Tool, utc_now
 from dbops.quantities import counted
-from dbops.secrets import redact
 from dbops.storage.encryption import NAME, SUFFIX, encrypt
 from dbops.storage.stored import DUMP, DUMP_DIRECTORY, ENCRYPTED_DUMP, INVENTORY, LISTING, ROLES
 
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
     from dbops.backup.options import BackupOptions
     from dbops.backup.preflight import Ready
     from dbops.backup.telemetry import Line
-    from dbops.connection.process import Completed
     from dbops.connection.session import Session
     from dbops.connection.target import Target
     from dbops.evidence.run import Run, StepRecorder
@@ -257,7 +254,7 @@ class Making:
                 extra=extra,
                 on_tick=look,
             )
-            self._judge(completed, step)
+            judge(completed, step, self.run)
             step.output = f"{size_of(dump)} bytes"
 
     def _sequences_after(self, before: dict[tuple[str, str], Standing]) -> tuple[SequenceState, ...]:
@@ -265,43 +262,8 @@ class Making:
             return sequence_states(before, read_sequences(self.session, self.ready.tables))
 
     def _prove(self, dump: Path, listing: Path, following: Following | None) -> None:
-        """Read the archive back in every way there is without a server."""
-        ending = Ending("the archive could not be listed")
-        with (
-            Background(lambda: self._rebuild_schema(dump, ending), cancel=ending.ask) as rebuilding,
-            Background(lambda: following.proof() if following else "", cancel=ending.ask) as proving,
-        ):
-            with self._phase("list") as step:
-                self._judge(self.archiver.contents(dump, listing), step)
-            rebuilding.result()
-            self._prove_whole(dump, listing, proving)
-
-    def _rebuild_schema(self, dump: Path, ending: Ending) -> None:
-        with self._phase("rebuild schema (dry run)") as step:
-            self._judge(self.archiver.rebuild_schema(dump, on_tick=ending.look), step)
-
-    def _prove_whole(self, dump: Path, listing: Path, proving: Background[Completed | str]) -> None:
-        with self._phase("read whole archive") as step:
-            proof = proving.result()
-            if not isinstance(proof, str):
-                self._judge(proof, step)
-                step.output = "it was decoded while it was written, and has not changed since"
-                return
-            if proof:
-                step.output = f"once more, from the file: {proof}"
-            pages = {table.oid: table.pages for table in self.ready.tables}
-            for completed in read_whole(self.archiver, dump, listing, pages, size_of(dump)):
-                self._judge(completed, step)
-
-    def _judge(self, completed: Completed, step: StepRecorder) -> None:
-        """Record how a program ended, keep what it said, and raise unless both are as they should be."""
-        step.exit_code = completed.exit_code
-        said = redact(completed.stderr.read_text(encoding="utf-8", errors="replace"))
-        if said.strip():
-            (self.run.directory / completed.stderr.name).write_text(said, encoding="utf-8")
-        completed.check(hint=_hint(said))
-        for warning in warnings_of(completed):
-            self.run.note(f"{completed.program.name}: {warning}")
+        pages = {table.oid: table.pages for table in self.ready.tables}
+        Proving(self.archiver, self.run, self._phase, pages).prove(dump, listing, following)
 
     def _publish(
         self,
@@ -357,18 +319,6 @@ class Making:
             "materializedViews": str(facts.materialized_views),
             "digestBucket": str(self.ready.bucket),
         }
-
-
-def _hint(said: str) -> str | None:
-    """Return what mends the failures of pg_dump that are seen most."""
-    if "invalid snapshot identifier" in said:
-        return "the snapshot could not be shared: connect past the pooler, directly to the server"
-    # pg_dump keeps to its --lock-wait-timeout with the server's statement_timeout, and that is what it then speaks of.
-    if "lock timeout" in said or "could not obtain lock" in said or ("timeout" in said and "LOCK TABLE" in said):
-        return "a table was locked for longer than dbops waits; look at pg_locks, then run the command again"
-    if "No space left" in said:
-        return "free some space in the backup directory, then run the command again"
-    return None
 
 
 def _codec(listing: Path) -> str:
