@@ -72,10 +72,14 @@ def test_a_connection_that_is_lost_while_a_rule_waits_ends_the_run(
 ) -> None:
     policy = policy_of("")
     wanted = needed_reads(selected_rules(policy))
-    with read_only(database) as session:
-        lost = session.connection.info.backend_pid
+    with (
+        psycopg.connect(database.conninfo(), password=database.password) as locking,
+        read_only(database) as session,
+    ):
+        locking.execute("lock table pg_catalog.pg_policy in access exclusive mode")
+        waiting = session.connection.info.backend_pid
         arriving = begin_catalog(
-            session, wanted, meanwhile=lambda: run_sql(database, f"select pg_terminate_backend({lost}, 10000)")
+            session, wanted, meanwhile=lambda: run_sql(database, f"select pg_terminate_backend({waiting})")
         )
         with pytest.raises(psycopg.OperationalError):
             run_arriving(arriving, policy, wanted)
