@@ -240,7 +240,6 @@ def test_a_driver_without_pipelines_is_bound_too(engine: sa.Engine, monkeypatch:
 
 
 def test_an_asynchronous_engine_is_bound_by_its_synchronous_one(tenants: Target) -> None:
-    pytest.importorskip("greenlet", reason="SQLAlchemy's asynchronous engines need greenlet")
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
     async def work() -> list[Any]:
