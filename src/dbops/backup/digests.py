@@ -48,7 +48,7 @@ _FULL_UP_TO = 10 << 30
 _WHOLE_WITHOUT_KEY = 64 << 20
 # What every server answers whose bytes stand in the usual order.
 _KNOWN_HASH = "select pg_catalog.hashtextextended('dbops' collate \"C\", 0) = 6075617574142547004"
-_PAGE = 8192
+PAGE = 8192
 # One statement reads several small tables: the round trips of 5,000 tables would take longer than their rows.
 _TABLES_AT_ONCE = 64
 _PAGES_AT_ONCE = 4096
@@ -111,7 +111,7 @@ def _depth(one: TableFacts, mode: DigestMode) -> Depth:
         return Depth.ALL
     if one.key:
         return Depth.BUCKET
-    return Depth.ALL if one.pages * _PAGE <= _WHOLE_WITHOUT_KEY else Depth.COUNT
+    return Depth.ALL if one.pages * PAGE <= _WHOLE_WITHOUT_KEY else Depth.COUNT
 
 
 def same_readings(recorded: Iterable[TableCount], tables: Iterable[TableFacts]) -> list[Reading]:

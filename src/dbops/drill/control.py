@@ -95,7 +95,8 @@ def control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, archive: Bac
     """Return the check that the detectors of this drill fire; `archive` has been started."""
     controls = Controls()
     with rehearsal.run.step("negative control") as step:
-        _Copy(rehearsed, plan, controls).control()
+        with rehearsed.copy.as_restorer() as connection:
+            _Copy(rehearsed, plan, controls, connection).control()
         archive.result()(controls)
         step.output = f"{sum(controls.fired.values())} of {len(controls.fired)} changes seen"
     check = controls.as_check(step.duration_ms or 0)
@@ -111,6 +112,7 @@ class _Copy:
     rehearsed: Rehearsed
     plan: Plan
     controls: Controls
+    connection: psycopg.Connection[tuple[Any, ...]]
 
     def control(self) -> None:
         """Change one thing of each kind, in a transaction of its own."""
@@ -124,16 +126,16 @@ class _Copy:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[Session]:
-        """Open a session of the restorer in which nothing stays."""
-        copy = self.rehearsed.copy
-        with copy.as_restorer() as connection, connection.transaction(force_rollback=True):
+        """Begin a transaction of the restorer of which nothing stays."""
+        connection = self.connection
+        with connection.transaction(force_rollback=True):
             connection.execute(
                 "select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
                 " pg_catalog.set_config('session_replication_role', 'replica', true),"
                 " pg_catalog.set_config('lock_timeout', %s, true)",
                 [f"{_LOCK_SECONDS}s"],
             )
-            yield Session(connection, copy.restorer)
+            yield Session(connection, self.rehearsed.copy.restorer)
 
     def _rows(self, tables: Sequence[TableFacts]) -> None:
         """Control counting, and the digests."""

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from dbops.backup.background import Background
 from dbops.backup.counting import read_sequences
-from dbops.backup.digests import coverage, read_rows, same_readings
+from dbops.backup.digests import PAGE, coverage, read_rows, same_readings
 from dbops.backup.large_objects import LargeObjects, same_large_objects
 from dbops.backup.source import read_extensions, read_materialized_views, read_tables
 from dbops.drill.amcheck import Amcheck
@@ -32,7 +32,7 @@ from dbops.drill.compare import (
 from dbops.drill.control import archive_control, control
 from dbops.drill.probes import Outcome, ask
 from dbops.drill.probes import judge as judge_probes
-from dbops.drill.settle import share_out
+from dbops.drill.settle import sessions, share_out
 from dbops.quantities import counted
 
 if TYPE_CHECKING:
@@ -144,9 +144,8 @@ def _compare(rehearsal: Rehearsal, rehearsed: Rehearsed, manifest: BackupManifes
 
 def _read_rows(rehearsal: Rehearsal, rehearsed: Rehearsed, readings: list[Reading]) -> list[TableCount]:
     """Return what the rows are, read in as many sessions as there are jobs: nobody writes to the copy meanwhile."""
-    shares = share_out(
-        sorted(readings, key=lambda one: -one.table.pages), rehearsal.options.jobs, lambda one: one.table.pages
-    )
+    number = sessions(rehearsal.options.jobs, sum(one.table.pages for one in readings) * PAGE)
+    shares = share_out(sorted(readings, key=lambda one: -one.table.pages), number, lambda one: one.table.pages)
     found: list[TableCount] = []
 
     def read(share: list[Reading]) -> list[TableCount]:

@@ -38,6 +38,8 @@ _COMMON = ("--no-password", "--no-tablespaces", "--no-security-labels", "--no-su
 # Every statement of a schema is a transaction, and waiting for the disk after each took most of the time on 3,000
 # tables. Nobody needs half a restore to survive a crash; the checkpoint at the end, which counts, makes it all durable.
 _OPTIONS = "-c synchronous_commit=off"
+_WORTH_WORKERS = 16 << 20
+_MANY_ENTRIES = 300
 _ERROR_LINE = re.compile(r"pg_restore: error: (.*)")
 
 
@@ -77,7 +79,7 @@ class Said:
 
 @dataclass(slots=True)
 class Rebuild:
-    """One archive on its way into a copy; `directory` is private and goes away."""
+    """One archive on its way into a copy of about so many `bytes`; `directory` is private and goes away."""
 
     archive: Path
     contents: Contents
@@ -88,6 +90,7 @@ class Rebuild:
     watch: Stopwatch
     options: DrillOptions
     progress: Progress | None = None
+    bytes: int = 0
     said: list[Said] = field(default_factory=list)
 
     def run(self, extensions: Sequence[ExtensionInfo], *, data: bool) -> None:
@@ -104,7 +107,7 @@ class Rebuild:
                 with self.watch.run.step("restore/amcheck"):
                     copy.install_amcheck()
         main = contents.main()
-        workers = (f"--jobs={self.options.jobs}",) if contents.parallel else ()
+        workers = self._workers(main)
         self._restore("pre-data", main, "--section=pre-data")
         if data:
             self._restore("data", main, "--section=data", *workers)
@@ -114,6 +117,11 @@ class Rebuild:
             self._compute_views(contents.materialized_views())
         with self.watch.phase("restore/hand over"):
             copy.hand_over()
+
+    def _workers(self, entries: list[Entry]) -> tuple[str, ...]:
+        """Return the argument for several workers, where there is work enough: each has to connect first."""
+        little = self.bytes < _WORTH_WORKERS and len(entries) < _MANY_ENTRIES
+        return (f"--jobs={self.options.jobs}",) if self.contents.parallel and not little else ()
 
     def _bring_rights_back(self, entries: list[Entry]) -> None:
         if self.options.as_superuser:

@@ -161,6 +161,7 @@ class Rehearsal:
                 watch=self.watch,
                 options=self.options,
                 progress=self.progress,
+                bytes=plan.copy_bytes,
             )
             rebuild.run(plan.extensions, data=plan.data)
             with run.step("read the server's log"):

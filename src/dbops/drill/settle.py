@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dbops.drill.rehearsal import Rehearsal
 
 PHASE = "restore/statistics and checkpoint"
+_WORTH_A_SESSION = 8 << 20
 _SIZE = "select pg_catalog.pg_database_size(pg_catalog.current_database())"
 _CHILDREN = "select exists (select from pg_catalog.pg_inherits)"
 # The system's own tables count too, those that the archive has changed: of the others initdb has gathered statistics.
@@ -42,9 +43,15 @@ def settle(rehearsal: Rehearsal, copy: Copy) -> None:
             ((children,),) = connection.execute(_CHILDREN).fetchall()
             tables = [] if children else connection.execute(_TABLES).fetchall()
             ((copy.bytes,),) = connection.execute(_SIZE).fetchall()
-        shares = share_out(tables, max(1, rehearsal.options.jobs), lambda one: one[2])
+        number = sessions(rehearsal.options.jobs, sum(size for _, _, size in tables))
+        shares = share_out(tables, number, lambda one: one[2])
         _analyze(copy, shares)
         writing.result()
+
+
+def sessions(jobs: int, size: int) -> int:
+    """Return how many sessions to share so many bytes out to: connecting takes as long as reading a few MiB."""
+    return max(1, min(jobs, size // _WORTH_A_SESSION))
 
 
 def share_out(things: Sequence[Any], number: int, weight: Callable[[Any], int]) -> list[list[Any]]:
