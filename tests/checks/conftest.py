@@ -75,3 +75,21 @@ def snapshot_after(case_database: Target) -> Iterator[Callable[..., Catalog]]:
 
         yield take
         connection.execute("rollback")
+
+
+@pytest.fixture
+def connection(database: Target) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's session, and at its end no role that a case has made: roles belong to the whole cluster."""
+    with psycopg.connect(database.conninfo(), password=database.password, autocommit=True) as connected:
+        before = set(_roles(connected))
+        yield connected
+        connected.execute("rollback; reset role; reset row_security")
+        made = [name for name in _roles(connected) if name not in before]
+        for name in made:
+            connected.execute(f"drop owned by {name} cascade".encode())
+        for name in made:
+            connected.execute(f"drop role {name}".encode())
+
+
+def _roles(connection: psycopg.Connection[Any]) -> list[str]:
+    return [name for (name,) in connection.execute("select quote_ident(rolname) from pg_roles order by 1")]

@@ -15,7 +15,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
@@ -27,6 +27,8 @@ from dbops.model import CheckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psycopg
 
     from dbops.checks.policy import Policy
     from dbops.connection.server import ScratchServer
@@ -61,6 +63,16 @@ class Case:
     def policy(self) -> str:
         return "\n".join(self.all("policy"))
 
+    def skip_before(self, major: int) -> None:
+        """Skip the test where the server is too old for the case."""
+        if major < int(self.one("server", "0")):
+            pytest.skip(f"needs PostgreSQL {self.one('server')}")
+
+    def plant(self, connection: psycopg.Connection[Any]) -> None:
+        """Run the statements of the case."""
+        self.skip_before(connection.info.server_version // 10_000)
+        connection.execute(self.sql.encode())
+
 
 def cases_of(slug: str) -> list[Case]:
     """Return the cases of one rule, none if it has no file."""
@@ -88,8 +100,7 @@ def all_cases() -> list[Case]:
 def test_a_rule_finds_what_its_case_says(
     case: Case, server: ScratchServer, snapshot_after: Callable[..., Catalog], policy_of: Callable[..., Policy]
 ) -> None:
-    if server.binaries.major < int(case.one("server", "0")):
-        pytest.skip(f"needs PostgreSQL {case.one('server')}")
+    case.skip_before(server.binaries.major)
     today = case.one("today")
     policy = policy_of(case.policy, dt.date.fromisoformat(today) if today else None)
     catalog = with_rows(snapshot_after(case.sql, policy), case.all("rows"))

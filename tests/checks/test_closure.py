@@ -19,6 +19,8 @@ from dbops.checks.runner import run_rules
 from dbops.demo import erp as demo
 from dbops.demo.run import demo_policy
 
+from .loading import load_plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -80,25 +82,6 @@ def rules_of(checks: Iterable[Check]) -> set[str]:
     return {finding.rule for check in checks for finding in check.findings}
 
 
-def load(target: Target, sql: str) -> None:
-    """Run plain SQL, COPY with inline data included."""
-    with psycopg.connect(target.conninfo(), password=target.password, autocommit=True) as connection:
-        statements: list[str] = []
-        lines = iter(sql.splitlines())
-        for line in lines:
-            if not line.startswith("COPY "):
-                statements.append(line)
-                continue
-            connection.execute("\n".join(statements).encode())
-            statements = []
-            with connection.cursor().copy(line.encode()) as copy:
-                for row in lines:
-                    if row == "\\.":
-                        break
-                    copy.write(f"{row}\n")
-        connection.execute("\n".join(statements).encode())
-
-
 # The databases of others
 
 
@@ -122,7 +105,7 @@ def test_a_fixture_is_mended(
         pytest.skip(f"{name} is not beside this checkout")
     if name == NEEDS_15 and server.binaries.major < 15:
         pytest.skip("needs PostgreSQL 15")
-    load(database, path.read_text())
+    load_plain(database, path.read_text())
     closed = close(database, policy_of(), snapshot)
     closed.check()
     assert not rules_of(closed.after) & {"fk-without-index", "duplicate-index", "redundant-index", "invalid-index"}

@@ -14,6 +14,8 @@ from dbops.checks.runner import run_rules
 from dbops.checks.structure import shape
 from dbops.demo import erp as demo
 
+from .loading import load_plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -188,24 +190,5 @@ def test_the_fixes_of_a_fixture_hold(
         pytest.skip(f"{name} is not beside this checkout")
     if name == NEEDS_15 and server.binaries.major < 15:
         pytest.skip("needs PostgreSQL 15")
-    load(database, path)
+    load_plain(database, path.read_text())
     assert_fixes_hold(database, policy_of(f"audit = {{select = {STRUCTURAL}}}"), snapshot)
-
-
-def load(target: Target, path: Path) -> None:
-    """Load a plain SQL file, COPY with inline data included."""
-    with psycopg.connect(target.conninfo(), password=target.password, autocommit=True) as connection:
-        statements: list[str] = []
-        lines = iter(path.read_text().splitlines())
-        for line in lines:
-            if not line.startswith("COPY "):
-                statements.append(line)
-                continue
-            connection.execute("\n".join(statements).encode())
-            statements = []
-            with connection.cursor().copy(line.encode()) as copy:
-                for row in lines:
-                    if row == "\\.":
-                        break
-                    copy.write(f"{row}\n")
-        connection.execute("\n".join(statements).encode())

