@@ -92,7 +92,7 @@ def test_a_file_that_barman_lists_and_that_is_gone_is_a_gap(served: Served, conf
     path.unlink()
     copy = read(served, config)
     path.write_bytes(content)
-    assert f"{lost} is not there, 1 later ones are" == copy.broken
+    assert f"{lost} is not there, 1 later one is" == copy.broken
     assert later > lost
     assert ObjectiveStatus.MISSED is matrix([copy], LIMIT)[0].status
 

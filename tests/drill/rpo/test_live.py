@@ -105,4 +105,4 @@ def test_an_archive_that_is_named_is_looked_at_and_one_that_is_not_is_only_known
     newest = served.commit_and_switch()
     served.until(f"last_archived_wal >= '{newest}'")
     (archive / segment).unlink()
-    assert f"{segment} is not there, 1 later ones are" == copies(served, archive)[Kind.WAL].broken
+    assert f"{segment} is not there, 1 later one is" == copies(served, archive)[Kind.WAL].broken

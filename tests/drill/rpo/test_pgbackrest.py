@@ -98,7 +98,7 @@ def test_a_hole_that_pgbackrest_calls_ok_is_found_in_its_listing(served: Served,
     said = pgbackrest(served, config, "info", "--output=json")
     assert '"status":{"code":0' in said
     copy = read(served, config)
-    assert f"{dropped} is not there, 1 later ones are" == copy.broken
+    assert f"{dropped} is not there, 1 later one is" == copy.broken
     assert (copy.now or dt.timedelta()) > dt.timedelta()
     host = matrix([copy], 15 * MINUTE)[0]
     assert ObjectiveStatus.MISSED is host.status
