@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.checks.catalog import Index
-from dbops.checks.expressions import NotUnderstoodError, canonical, holds_where_not_null, may_be_equal, parse
+from dbops.checks.expressions import (
+    NotUnderstoodError,
+    canonical,
+    holds_where_not_null,
+    is_enclosed,
+    may_be_equal,
+    parse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,3 +154,18 @@ def test_broken_text_is_not_understood_and_never_a_crash(text: str) -> None:
 )
 def test_a_predicate_holds_wherever_the_columns_have_values(predicate: str, *, holds: bool) -> None:
     assert holds_where_not_null(predicate, {"a", "b"}) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "enclosed"),
+    [
+        ("(a + b)", True),
+        ("((a) || (b))", True),
+        ("(a) || (b)", False),
+        ("(a", False),
+        ("a", False),
+        ("(a || ')')", True),
+    ],
+)
+def test_parentheses_around_the_whole_are_told_from_those_around_its_ends(text: str, *, enclosed: bool) -> None:
+    assert enclosed == is_enclosed(text)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dbops.checks.expressions import columns_of
 from dbops.checks.names import parse_identifier, parse_qualified, qualified, quote
 from dbops.checks.rule import RuleSkippedError
 from dbops.quantities import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from dbops.checks.catalog import Catalog, Relation
     from dbops.checks.policy import Policy
@@ -67,6 +68,21 @@ def column_of(catalog: Catalog, table: Relation, text: str) -> int:
         quoting = _quoting(quote(text)) if catalog.column_named(table.oid, text) else ""
         raise UnknownNameError(f"{qualified(table.schema, table.name)} has no column {text}{quoting}")
     return column.number
+
+
+def unknown_column(catalog: Catalog, table: Relation, expressions: Iterable[str]) -> str | None:
+    """Say which column in declared expressions the table does not have, None where all are there.
+
+    The table's own name stands for the whole row.
+    """
+    known = {column.name for column in catalog.columns(table.oid).values()}
+    missing = {name for text in expressions for name in columns_of(text)} - known - {table.name}
+    if not missing:
+        return None
+    name = min(missing)
+    meant = next((one for one in sorted(known) if one.lower() == name.lower()), None)
+    quoting = _quoting(quote(meant)) if meant else ""
+    return f"{qualified(table.schema, table.name)} has no column {quote(name)}{quoting}"
 
 
 def _quoting(name: str) -> str:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from dbops.checks.catalog import Catalog, Index, IndexBuild, OperatorClass, Relation
-from dbops.checks.declarations import UnknownNameError, canonical_name, is_busy
-from dbops.checks.names import qualified, quote
+from dbops.checks.declarations import UnknownNameError, canonical_name, is_busy, unknown_column
+from dbops.checks.names import parse_qualified, qualified, quote
 from dbops.checks.structure import Key, keys, shape
 from dbops.checks.typed import Use, is_same, server_form
 from dbops.checks.wanted import Wanted, WantedKey, resolve
@@ -91,6 +91,18 @@ def _match(catalog: Catalog, declared: Declared[ExpectedIndex]) -> Match:
         return Match(declared, outcome, name, wanted=wanted, index=best, fitting=tuple(usable))
     if fitting:
         return _unusable(catalog, declared, wanted, fitting[0])
+    return _absent(catalog, declared, wanted, judged)
+
+
+def _absent(
+    catalog: Catalog,
+    declared: Declared[ExpectedIndex],
+    wanted: Wanted,
+    judged: Sequence[tuple[tuple[str, ...], Index]],
+) -> Match:
+    name = qualified(wanted.table.schema, wanted.table.name)
+    if unknown := unknown_column(catalog, wanted.table, (text for _, text in wanted.typed())):
+        return Match(declared, Outcome.UNKNOWN, name, unknown)
     near = _nearest(catalog, wanted, judged)
     if decoy := _decoy(catalog, wanted):
         detail = f"{decoy}; want {wanted.shape(catalog).spelled()}{_undecided(catalog, wanted)}"
@@ -157,8 +169,9 @@ def _same_way(catalog: Catalog, wanted: Wanted, key: WantedKey, there: Key, opcl
     if opclass.name != key.opclass if key.opclass else not opclass.default_alike:
         return False
     if key.collation:
-        wanted_name = key.collation.split(".")[-1].strip('"')
-        return bool(there.collation) and catalog.collations[there.collation].name == wanted_name
+        # Without its quotes "C" is no name to a server, but clear all the same.
+        names = {parse_qualified(key.collation)[1], key.collation}
+        return bool(there.collation) and catalog.collations[there.collation].name in names
     # An expression's own collation is not known here; a column's is.
     return not key.column or there.collation == catalog.columns(wanted.table.oid)[key.column].collation
 

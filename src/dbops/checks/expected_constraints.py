@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dbops.checks.catalog import Index, UnprovenConstraint
-from dbops.checks.declarations import UnknownNameError, canonical_name, column_of, is_busy, relation_of
+from dbops.checks.declarations import UnknownNameError, canonical_name, column_of, is_busy, relation_of, unknown_column
 from dbops.checks.names import qualified, quote
 from dbops.checks.structure import spelled_columns
 from dbops.checks.typed import Use, is_same, server_form
@@ -131,6 +131,8 @@ def _match(catalog: Catalog, declared: Declared[ExpectedConstraint]) -> Constrai
         return ConstraintMatch(declared, State.OK, name, wanted=wanted)
     if doubt := next(filter(None, doubts), None):
         return ConstraintMatch(declared, State.UNPROVEN, name, quote(doubt.name), wanted, doubt)
+    if wanted.expression and (lacking := unknown_column(catalog, wanted.table, [wanted.expression])):
+        return ConstraintMatch(declared, State.UNKNOWN, name, lacking)
     only = f"on delete {value.on_delete}"
     near = next((there for missing, there in judged if len(missing) == 1 and missing[0].endswith(only)), None)
     return ConstraintMatch(declared, State.MISSING, name, _absence(catalog, wanted, judged), wanted, near=near)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dbops.checks.names import NAME_REST, NAME_START, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 # A node is its kind and its parts: ("op", "=", left, right), ("column", "status"), ("text", "closed") …
 Node = tuple["str | Node", ...]
@@ -55,6 +55,13 @@ _TYPE_WORDS = {
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _LIKE = {"like": "~~", "ilike": "~~*"}
 _TESTS = frozenset({"true", "false", "unknown"})
+# What looks like a column and need not be one of the table.
+_NO_COLUMNS = frozenset(
+    """
+    current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
+    localtimestamp session_user system_user user cmax cmin ctid tableoid xmax xmin nfc nfd nfkc nfkd
+    """.split()  # noqa: SIM905
+)
 # How tightly operators bind; those not listed stand at the level of "other".
 _OTHER = 4
 _BINDING = {"<": 3, ">": 3, "=": 3, "<=": 3, ">=": 3, "<>": 3, "!=": 3, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "^": 7}
@@ -80,6 +87,38 @@ def is_understood(text: str) -> bool:
     except NotUnderstoodError:
         return False
     return True
+
+
+def is_enclosed(text: str) -> bool:
+    """Return whether one pair of parentheses stands around the whole of a text, as in `(a + b)` but not `(a) + (b)`."""
+    depth = 0
+    tokens = _tokens(text, strict=False)
+    for left, (kind, word) in zip(range(len(tokens) - 1, -1, -1), tokens, strict=True):
+        if kind == "mark":
+            depth += (word == "(") - (word == ")")
+        if depth <= 0:
+            return left == 0 and len(tokens) > 1
+    return False
+
+
+def columns_of(text: str) -> frozenset[str]:
+    """Return the names of the columns in an expression, none where it is not understood.
+
+    Words that stand for a value of the session, columns of the system and forms of `normalize` are none.
+    """
+    try:
+        return frozenset(_columns(parse(text))) - _NO_COLUMNS
+    except NotUnderstoodError:
+        return frozenset()
+
+
+def _columns(node: Node) -> Iterator[str]:
+    if node[0] == "column":
+        yield str(node[1])
+    named = node[:2] == ("op", "=>")  # what stands before it is the name of an argument
+    for part in node[3 if named else 1 :]:
+        if isinstance(part, tuple):
+            yield from _columns(part)
 
 
 def may_be_equal(one: str, other: str) -> bool:

@@ -21,9 +21,9 @@ NAME_START = r"[^\x00-@\[-^`{-\x7f]"
 NAME_REST = r"[^\x00-#%-/:-@\[-^`{-\x7f]*"
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
-_SPELLING = rf'"(?:[^"]|"")+"|{NAME_START}{NAME_REST}'
-_IDENTIFIER = re.compile(_SPELLING)
-_QUALIFIED = re.compile(rf"\s*({_SPELLING})(?:\s*\.\s*({_SPELLING}))?\s*")
+NAME_SPELLING = rf'"(?:[^"]|"")+"|{NAME_START}{NAME_REST}'
+_IDENTIFIER = re.compile(NAME_SPELLING)
+_QUALIFIED = re.compile(rf"\s*({NAME_SPELLING})(?:\s*\.\s*({NAME_SPELLING}))?\s*")
 
 # Every word that is not "unreserved" in PostgreSQL 18; `tests/checks/test_names.py` asks the server at hand.
 _RESERVED = frozenset(

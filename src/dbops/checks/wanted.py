@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.declarations import UnknownNameError, column_of, relation_of
-from dbops.checks.names import parse_identifier, qualified, quote
+from dbops.checks.expressions import is_enclosed
+from dbops.checks.names import NAME_SPELLING, parse_identifier, qualified, quote
 from dbops.checks.structure import Key, Shape, spelled_order
 from dbops.checks.typed import Use
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from dbops.settings import ExpectedIndex
 
 _KEY = re.compile(
-    r"""\s*(?P<body>.+?)
-    (?:\s+collate\s+(?P<collation>"(?:[^"]|"")+"|[\w.]+))?
+    rf"""\s*(?P<body>.+?)
+    (?:\s+collate\s+(?P<collation>(?:{NAME_SPELLING})(?:\.(?:{NAME_SPELLING}))?))?
     (?:\s+(?P<opclass>\w+_ops))?
     (?:\s+(?P<order>asc|desc))?
     (?:\s+nulls\s+(?P<nulls>first|last))?\s*""",
@@ -110,4 +111,4 @@ def _wanted_key(catalog: Catalog, table: Relation, text: str) -> WantedKey:
 
 def _in_parentheses(body: str) -> str:
     """Return an expression as CREATE INDEX takes any of them."""
-    return body if body.startswith("(") and body.endswith(")") else f"({body})"
+    return body if is_enclosed(body) else f"({body})"

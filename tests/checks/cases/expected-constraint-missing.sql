@@ -286,3 +286,13 @@ alter table visit disable trigger all;
 create table clinic (id int, part int, primary key (id, part));
 create table visit (id int primary key, clinic_id int, part int, foreign key (clinic_id, part) references clinic);
 create index on visit (clinic_id, part);
+
+-- case: a column in a check is not there
+-- finds: public.visit
+-- says: public.visit has no column fees
+-- policy: [[expect.constraint]]
+-- policy: id = "fee"
+-- policy: table = "visit"
+-- policy: kind = "check"
+-- policy: expression = "fees > 0 and current_user <> 'x'"
+create table visit (id int primary key, fee int);

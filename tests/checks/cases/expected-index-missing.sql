@@ -257,3 +257,61 @@ create index on visit (at);
 -- policy: columns = ['"am Tag" desc', '"order"']
 create schema "Über.Klinik";
 create table "Über.Klinik"."Be""such" (id bigint primary key, "am Tag" date, "order" int);
+
+-- case: a column in an expression is not there
+-- finds: public.visit
+-- says: public.visit has no column nope
+-- policy: [[expect.index]]
+-- policy: id = "recent"
+-- policy: table = "visit"
+-- policy: columns = ["id", "lower(nope)"]
+create table visit (id bigint primary key, at date);
+
+-- case: a column in a predicate wants double quotes
+-- finds: public.visit
+-- says: no column "statü😀"; a name without double quotes is one in lower case: write '"Statü😀"'
+-- policy: [[expect.index]]
+-- policy: id = "open"
+-- policy: table = "visit"
+-- policy: columns = ["at"]
+-- policy: where = "Statü😀 <> 'closed' and at is not null"
+create table visit (id bigint primary key, at date, "Statü😀" text);
+
+-- case (near miss): whole rows, named arguments and normal forms are no columns that lack
+-- finds: 3
+-- says: no index btree
+-- policy: [[expect.index]]
+-- policy: id = "row"
+-- policy: table = "visit"
+-- policy: columns = ["id"]
+-- policy: where = "visit is not null"
+-- policy: [[expect.index]]
+-- policy: id = "day"
+-- policy: table = "visit"
+-- policy: columns = ["make_date(year => y, month => 1, day => 1)"]
+-- policy: [[expect.index]]
+-- policy: id = "form"
+-- policy: table = "visit"
+-- policy: columns = ["normalize(name, nfc)"]
+create table visit (id bigint primary key, y int, name text);
+
+-- case (near miss): collations with a schema, a dot or an emoji in their names
+-- finds: 0
+-- policy: [[expect.index]]
+-- policy: id = "schema"
+-- policy: table = "visit"
+-- policy: columns = ["a collate pg_catalog.\"C\""]
+-- policy: [[expect.index]]
+-- policy: id = "dot"
+-- policy: table = "visit"
+-- policy: columns = ["b collate \"nä.utf8\" desc"]
+-- policy: [[expect.index]]
+-- policy: id = "emoji"
+-- policy: table = "visit"
+-- policy: columns = ["lower(a) collate 😀coll text_pattern_ops"]
+create table visit (id bigint primary key, a text, b text);
+create collation "nä.utf8" from "C";
+create collation 😀coll from "C";
+create index on visit (a collate "C");
+create index on visit (b collate "nä.utf8" desc);
+create index on visit (lower(a) collate 😀coll text_pattern_ops);
