@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.backup import syncing
-from dbops.backup.archive import Archiver
+from dbops.backup.archive import Archiver, Form
 from dbops.backup.following import Following, worth_following
 from dbops.backup.options import BackupOptions
 from dbops.backup.source import TableFacts
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
+    from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
 
     BackUp = Callable[..., StoredBackup]
@@ -83,33 +84,81 @@ def test_an_archive_that_arrives_in_pieces_is_proven(
     assert 0 == proof.exit_code
 
 
-def test_every_change_of_what_was_decoded_is_seen(whole: bytes, archiver: Archiver, tmp_path: Path) -> None:
-    path, end = tmp_path / "x", _places(whole).end
-    for place in range(end, len(whole), (len(whole) - end) // 8):
+def _follow_until(whole: bytes, changed: bytes, archiver: Archiver, path: Path) -> Any:
+    """Follow an archive that in the end is another file; return what has been proven."""
 
-        def flip(place: int = place) -> None:
-            time.sleep(0.2)
-            with path.open("r+b") as file:
-                file.seek(place)
-                file.write(bytes([whole[place] ^ 1]))
+    def change() -> None:
+        time.sleep(0.2)
+        path.write_bytes(changed)
 
-        path.unlink(missing_ok=True)
-        assert isinstance(_follow(archiver, path, [whole], flip), str)
+    path.unlink(missing_ok=True)
+    return _follow(archiver, path, [whole], change)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "none"])
+def test_a_change_of_the_rows_that_were_decoded_is_damage(
+    codec: Any, erp: Target, back_up: BackUp, archiver: Archiver, tmp_path: Path
+) -> None:
+    whole = back_up(erp, BackupOptions(form=Form(codec=codec))).dump.read_bytes()
+    end = _places(whole).end
+    flipped = [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in (end, len(whole) - 1)]
+    for changed in [*flipped, whole[:-1], whole[:end]]:
+        with pytest.raises(UnavailableError, match="changed since it was written: its rows are not what was decoded"):
+            _follow_until(whole, changed, archiver, tmp_path / "x")
+
+
+def _changed_contents(whole: bytes) -> Iterator[bytes]:
+    """Yield archives with another table of contents, each of which pg_restore reads to its end with exit code 0."""
+    places = _places(whole)
+    width = places.integer_bytes
+    yield whole.replace(b"COPY public.", b"COPY publiC.", 1)
+    yield whole.replace(b"CREATE TABLE public.", b"CREATE TABLE publiC.", 1)
+    for dump_id, place in places.rows.items():
+        # Says that the entry has no rows, where its place is and where its id is.
+        offset = place.to_bytes(8, "little")
+        yield whole.replace(b"\2" + offset, b"\3" + offset, 1)
+        begins, number = b"\0" + dump_id.to_bytes(width, "little") + b"\0", (1).to_bytes(width, "little")
+        yield whole.replace(begins + number, begins + bytes(width), 1)
+
+
+def test_a_table_of_contents_that_says_something_else_in_the_end_is_damage(
+    whole: bytes, archiver: Archiver, tmp_path: Path
+) -> None:
+    path = tmp_path / "x"
+    for changed in list(_changed_contents(whole))[:6]:
+        assert whole != changed
+        path.write_bytes(changed)
+        assert 0 == archiver.read_whole(path).exit_code
+        with pytest.raises(UnavailableError, match="its table of contents is not what was decoded"):
+            _follow_until(whole, changed, archiver, path)
 
 
 def test_a_wrong_place_in_the_finished_archive_is_seen(whole: bytes, archiver: Archiver, tmp_path: Path) -> None:
     # pg_dump writes the places last, and whoever reads a pipe never looks at them.
-    path, places = tmp_path / "x", _places(whole)
+    places = _places(whole)
     offsets = [place.to_bytes(8, "little") for place in places.rows.values()]
     assert [1] * len(offsets) == [whole[: places.end].count(one) for one in offsets]
     wrong = [(one, (int.from_bytes(one, "little") + 1)) for one in offsets]
     for offset, other in [*wrong, *((offsets[0], value) for value in (0, 1 << 62, (1 << 64) - 1))]:
+        changed = whole.replace(offset, other.to_bytes(8, "little"), 1)
+        assert "does not name the place" in _follow_until(whole, changed, archiver, tmp_path / "x")
 
-        def misplace(offset: bytes = offset, other: int = other) -> None:
-            path.write_bytes(whole.replace(offset, other.to_bytes(8, "little"), 1))
 
-        path.unlink(missing_ok=True)
-        assert "does not name the place" in _follow(archiver, path, [whole], misplace)
+def test_a_place_that_was_never_filled_in_is_not_proven(whole: bytes, archiver: Archiver, tmp_path: Path) -> None:
+    offset = next(iter(_places(whole).rows.values())).to_bytes(8, "little")
+    changed = whole.replace(b"\2" + offset, b"\1" + bytes(8), 1)
+    assert "does not name the place" in _follow_until(whole, changed, archiver, tmp_path / "x")
+
+
+def test_a_dump_that_is_changed_once_it_is_written_is_not_published(
+    erp: Target, store: LocalStore, back_up: BackUp, wrapped: Callable[[str, str], Path]
+) -> None:
+    other = '"$real" "$@" || exit; for a in "$@"; do case $a in --file=*) f=${a#--file=};; esac; done; sleep 1; '
+    change = 'LC_ALL=C sed "s/COPY public/COPY publiC/" "$f" >"$f.2" && cat "$f.2" >"$f" && rm "$f.2"'
+    programs = wrapped("pg_dump", other + change)
+    with pytest.raises(UnavailableError, match="the dump has changed since it was written"):
+        back_up(erp, BackupOptions(bindir=programs, form=Form(codec="none")))
+    assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "one bit", "empty", "no archive", "a newer one"])

@@ -90,6 +90,12 @@ def test_a_named_directory_is_taken_and_the_origin_says_so(tmp_path: Path, bare_
     assert (found.version, found.major, found.origin) == (160003, 16, f"named: {named}")
 
 
+def test_a_named_directory_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = fake(tmp_path / "bin", "16.3", "pg_dump", "pg_restore")
+    monkeypatch.chdir(tmp_path)
+    assert named == find_client(160003, environ=EMPTY, bindir=named.relative_to(tmp_path)).directory
+
+
 def test_a_named_directory_without_the_programs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProgramMissingError, match=f"initdb and postgres not found in {tmp_path}"):
         find_server(None, environ=os.environ, bindir=tmp_path)

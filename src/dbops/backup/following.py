@@ -4,10 +4,13 @@ The server and pg_dump seldom keep two cores busy, and decoding takes a tenth of
 
 1. pg_restore reads a pipe; what has arrived in the file is passed on in the order of the file, and hashed.
 2. pg_dump ends by writing its table of contents once more, over the first one, now with the place of the rows of every
-   table. So the end is looked at again: the table of contents is read from the file, at every place that it names the
-   block of that table begins, and whatever lies behind it is by SHA-256 what has gone through the pipe.
-3. What cannot be proven like this, whatever the reason, is no failure yet. It is read from the finished file instead
-   (`reading.py`), and that decides.
+   table. So the end is looked at again: the table of contents is read from the file, but for the places it is by
+   SHA-256 what it was, at every place that it names the block of that table begins, and whatever lies behind it is by
+   SHA-256 what has gone through the pipe.
+3. A file that has changed since it was decoded is damaged. Reading it again would not tell: a table of contents has no
+   checksum, and neither have rows under most codecs.
+4. What else cannot be proven like this, whatever the reason, is no failure yet. It is read from the finished file
+   instead (`reading.py`), and that decides.
 
 What this does not do: follow a dump in directory format, whose files grow side by side.
 """
@@ -23,7 +26,8 @@ from typing import TYPE_CHECKING, Self
 
 from dbops.backup.background import Background, Ending
 from dbops.backup.toc import read_places
-from dbops.errors import DbopsError
+from dbops.connection.process import ending
+from dbops.errors import DbopsError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
     from dbops.backup.archive import Archiver
     from dbops.backup.source import TableFacts
+    from dbops.backup.toc import Places
     from dbops.connection.process import Completed
     from dbops.evidence.run import StepRecorder
 
@@ -48,9 +53,9 @@ _PAGES_PER_TABLE = 16
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
-    """What has gone through the pipe: the length of the table of contents, SHA-256 of all that came behind it."""
+    """What has gone through the pipe: SHA-256 of the table of contents but for the places, and of all behind it."""
 
-    contents: int
+    contents: str
     rest: str
 
 
@@ -94,17 +99,28 @@ class Following:
         self._finished.set()
 
     def proof(self) -> Completed | str:
-        """Return how the program ended that has decoded all of the finished archive, or why that is not certain."""
+        """Return how the program ended that has decoded all of the finished archive, or why that is not certain.
+
+        Raises UnavailableError when the archive is no longer what was decoded.
+        """
         try:
             completed = self._decoding.result()
             if completed.exit_code != 0:
-                return f"pg_restore ended with exit code {completed.exit_code} while the archive grew"
+                return f"pg_restore {ending(completed.exit_code)} while the archive grew"
             passed = self._passing.result()
             with self._archive.open("rb") as file:
-                changed = _what_changed(file, passed)
+                places = read_places(file)
+                kept = _Passed(places.settled, _digest_behind(file, places))
+                lost = _not_named(file, places)
         except (DbopsError, OSError) as error:
             return str(error)
-        return changed or completed
+        if kept != passed:
+            what = "rows are" if kept.contents == passed.contents else "table of contents is"
+            raise UnavailableError(
+                f"the dump has changed since it was written: its {what} not what was decoded",
+                hint="look for what else writes there, and check the disk before trusting anything on it",
+            )
+        return lost or completed
 
     def _decode(self, reading: int) -> Completed:
         with open(reading, "rb"), self._timed() as step:
@@ -115,15 +131,15 @@ class Following:
     def _pass_on(self, writing: int) -> _Passed:
         with open(writing, "wb", buffering=0) as pipe, self._archive.open("rb") as file:
             arriving = _Arriving(file, self._finished)
-            contents = read_places(arriving).end
+            places = read_places(arriving)
             file.seek(0)
-            for piece in arriving.pieces(contents):
+            for piece in arriving.pieces(places.end):
                 _write(pipe, piece)
             digest = hashlib.sha256()
             for piece in arriving.pieces():
                 _write(pipe, piece)
                 digest.update(piece)
-            return _Passed(contents, digest.hexdigest())
+            return _Passed(places.settled, digest.hexdigest())
 
 
 class _Arriving:
@@ -158,14 +174,14 @@ def _write(pipe: FileIO, piece: bytes) -> None:
         rest = rest[pipe.write(rest) :]
 
 
-def _what_changed(file: BufferedReader, passed: _Passed) -> str | None:
-    """Return why the finished archive is not what has been decoded, None where it is."""
-    places = read_places(file)
-    if places.end != passed.contents:
-        return "the table of contents is not as long as it was"
+def _digest_behind(file: BufferedReader, places: Places) -> str:
+    """Return SHA-256 of all that lies behind the table of contents."""
     file.seek(places.end)
-    if hashlib.file_digest(file, "sha256").hexdigest() != passed.rest:
-        return "the rows are not those that were decoded"
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _not_named(file: BufferedReader, places: Places) -> str | None:
+    """Return which rows the finished table of contents does not lead to, None where it leads to all."""
     for dump_id, place in places.rows.items():
         if place is None or not _begins(file, place, dump_id, places.integer_bytes):
             return f"the table of contents does not name the place of entry {dump_id}"

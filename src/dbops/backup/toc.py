@@ -13,6 +13,7 @@ What this does not do: look at the rows, or recognise files that are no archives
 from __future__ import annotations
 
 import codecs
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -33,8 +34,8 @@ _CODECS: tuple[Codec, ...] = ("none", "gzip", "lz4", "zstd")
 # A function body or a comment may be long; a length beyond this is damage.
 _LONGEST = 256 << 20
 _MOST_ENTRIES = 10_000_000
-# What stands before a place: whether it is known.
-_PLACE_KNOWN = 2
+# What stands before a place: whether it is not known yet, or known; anything else says that there are no rows.
+_PLACE_OPEN, _PLACE_KNOWN = 1, 2
 # The kinds of entries whose text says something that is needed before anything is run.
 _TELLING = frozenset(
     {"ACL", "BLOB METADATA", "COLLATION", "DATABASE", "DEFAULT ACL", "ENCODING", "EXTENSION", "POLICY", "SEQUENCE SET"}
@@ -87,11 +88,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things are in a custom archive: the end of its table of contents, and by dump id where rows begin."""
+    """Where things are in a custom archive: the end of its table of contents, and by dump id where rows begin.
+
+    `settled` is SHA-256 of all in the table of contents that pg_dump does not write anew at its end.
+    """
 
     end: int
     rows: dict[int, int | None]
     integer_bytes: int
+    settled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def read_places(stream: SupportsRead) -> Places:
     reader = _Reader(stream)
     _read_header(reader, "custom")
     rows = {item.dump_id: item.place for item in _read_items(reader, "custom") if item.rows}
-    return Places(reader.length, rows, reader.integer_bytes)
+    return Places(reader.length, rows, reader.integer_bytes, reader.settled.hexdigest())
 
 
 def _spell(version: tuple[int, int]) -> str:
@@ -203,18 +208,21 @@ def _read_item(reader: _Reader, form: Form) -> Item:
     reader.text()  # WITH OIDS
     while reader.text_or_none() is not None:  # what it depends on
         pass
-    place = _read_place(reader, form)
+    place = _read_place(reader, form, rows=has_data != 0)
     return Item(dump_id, kind, name, schema, owner, definition, rows=has_data != 0, place=place)
 
 
-def _read_place(reader: _Reader, form: Form) -> int | None:
+def _read_place(reader: _Reader, form: Form, *, rows: bool) -> int | None:
     """Return the offset in the file where the rows begin; other forms name a file instead."""
     if form != "custom":
         reader.text()
         return None
-    known = reader.byte() == _PLACE_KNOWN
-    offset = int.from_bytes(reader.bytes(reader.offset_bytes), "little")
-    return offset if known else None
+    state = reader.unsettled(1)[0]
+    offset = reader.unsettled(reader.offset_bytes)
+    # "Not known yet" becomes "known". An entry with rows of which it says that there are none is not restored.
+    if not (rows and state in {_PLACE_OPEN, _PLACE_KNOWN}):
+        reader.settled.update(bytes([state]) + offset)
+    return int.from_bytes(offset, "little") if state == _PLACE_KNOWN else None
 
 
 class _Reader:
@@ -222,16 +230,23 @@ class _Reader:
 
     def __init__(self, stream: SupportsRead) -> None:
         self._stream = stream
+        self.settled = hashlib.sha256()
         self.length = 0
         self.version = (0, 0)
         self.integer_bytes = self.offset_bytes = 4
         self.encoding = "UTF8"
 
-    def bytes(self, number: int) -> bytes:
+    def unsettled(self, number: int) -> bytes:
+        """Return bytes that pg_dump may write anew."""
         data = self._stream.read(number)
         if len(data) != number:
             raise DamageError("the archive ends within its table of contents")
         self.length += number
+        return data
+
+    def bytes(self, number: int) -> bytes:
+        data = self.unsettled(number)
+        self.settled.update(data)
         return data
 
     def byte(self) -> int:

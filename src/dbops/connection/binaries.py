@@ -202,7 +202,9 @@ def _named(bindir: Path, programs: tuple[str, ...]) -> Binaries:
         raise ProgramMissingError(
             f"{' and '.join(missing)} not found in {bindir}", hint="name the directory that holds PostgreSQL's programs"
         )
-    return Binaries(bindir.resolve(), _version_of(bindir / programs[0]), f"named: {bindir}")
+    # Programs run in a directory of their own: from there a relative name would lead elsewhere.
+    directory = bindir.resolve()
+    return Binaries(directory, _version_of(directory / programs[0]), f"named: {bindir}")
 
 
 def _installed(programs: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[Binaries]:
