@@ -308,6 +308,25 @@ CASES |= {
         None,
     ),
 }  # fmt: skip
+# What only a newer server has: the least major, and the SQL.
+NEWER = {
+    "a NOT NULL that was never validated stands in the way of a primary key": (
+        18,
+        (
+            "create table visit (number int); alter table visit add constraint given not null number not valid;"
+            "create unique index on visit (number); create table room (code text unique);"
+            "alter table room add constraint coded not null code not valid;"
+        ),
+    ),
+    "a foreign key that is enforced from now on wants an index": (
+        18,
+        (
+            "create table clinic (id int primary key); create table visit (id int primary key, clinic_id int"
+            " references clinic not enforced, other_id int references clinic not enforced);"
+            "create index on visit (other_id, id);"
+        ),
+    ),
+}
 TENANTS = "create table clinic (org_id bigint not null, id bigint generated always as identity primary key);"
 TENANCY = '[tenancy]\ncolumns = ["org_id"]\n'
 CASES |= {
@@ -369,6 +388,24 @@ def test_fixes_that_meet_do_not_collide(
     if statements is not None:
         about_indexes = [s for s in closed.script.statements if " index " in s]
         assert statements == len(about_indexes), "\n".join(closed.script.statements)
+
+
+@pytest.mark.parametrize("title", NEWER)
+def test_fixes_of_what_newer_servers_have_do_not_collide(
+    title: str,
+    database: Target,
+    server: ScratchServer,
+    snapshot: Snapshot,
+    policy_of: PolicyOf,
+    run_sql: Callable[..., Any],
+) -> None:
+    major, sql = NEWER[title]
+    if server.binaries.major < major:
+        pytest.skip(f"needs PostgreSQL {major}")
+    run_sql(database, sql)
+    closed = close(database, policy_of(""), snapshot)
+    closed.check()
+    assert left_of(closed, "indexes", "keys") == []
 
 
 def test_an_unused_index_goes_and_its_copies_with_it_but_not_the_last_cover(

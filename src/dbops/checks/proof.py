@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dbops.checks.catalog.snapshot import ReadFailedError
+from dbops.checks.cover import gap, would_cover
 from dbops.checks.names import qualified, quote
-from dbops.checks.remediation import Fix
+from dbops.checks.remediation import Fix, create_index
+from dbops.checks.structure import Shape
 
 if TYPE_CHECKING:
-    from dbops.checks.catalog import UnprovenConstraint
+    from dbops.checks.catalog import Catalog, UnprovenConstraint
 
 VALIDATE_LOCKS = (
     "SHARE UPDATE EXCLUSIVE on the table while it is read (for a foreign key ROW SHARE on the other table): reads and"
@@ -47,6 +50,35 @@ def plain_definition(constraint: UnprovenConstraint) -> str:
     for suffix in _UNPROVEN:
         text = text.removesuffix(suffix)
     return text
+
+
+def prove_covered(catalog: Catalog, constraint: UnprovenConstraint) -> Fix:
+    """Return what makes rows obey a constraint; a foreign key that looks rows up from then on gets its index first."""
+    proof = prove(constraint, catalog.server.version)
+    try:
+        index = _cover(catalog, constraint)
+    except ReadFailedError:
+        index = None
+    if index is None:
+        return proof
+    undo = "\n".join(filter(None, (proof.undo, index.undo)))
+    return Fix(f"{index.sql}\n{proof.sql}", undo, f"{index.locks} Then {proof.locks}")
+
+
+def _cover(catalog: Catalog, constraint: UnprovenConstraint) -> Fix | None:
+    """Return what makes the index that a foreign key will want, None where there is one."""
+    if constraint.type != "f" or constraint.enforced:
+        return None
+    table = catalog.relation_named(constraint.schema, constraint.owner)
+    named = catalog.constraints_of(table.oid) if table else ()
+    key = next((one for one in named if one.name == constraint.name), None)
+    if table is None or key is None or gap(catalog, key) is None:
+        return None
+    if any(would_cover(catalog, index, key) for index in catalog.indexes_of(table.oid)):
+        return None  # `invalid-index` mends it
+    columns = catalog.column_names(table.oid, key.columns)
+    method = "gist" if key.temporal else "btree"
+    return create_index(catalog, Shape(table.oid, tuple(map(quote, columns)), columns, method))
 
 
 def prove(constraint: UnprovenConstraint, server_version: int) -> Fix:

@@ -87,3 +87,12 @@ create unique index on visit (d desc);
 -- finds: public.visit
 -- silent: can become it
 create table visit (number int not null unique);
+
+-- case: a NOT NULL that was never validated is, before the index becomes the key
+-- server: 18
+-- finds: public.visit
+-- says: visit_number on NOT NULL columns can become it; rows from before "nümber given" are looked at first
+-- fix: validate constraint "nümber given";
+create table visit (number int, at date);
+alter table visit add constraint "nümber given" not null number not valid;
+create unique index visit_number on visit (number);

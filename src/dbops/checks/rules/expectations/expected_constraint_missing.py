@@ -46,7 +46,7 @@ from dbops.checks.catalog import (
 from dbops.checks.constraining import add_constraint
 from dbops.checks.declarations import is_busy, require_anything_declared, require_looked_at, spelled_expectation
 from dbops.checks.expected_constraints import ConstraintMatch, State, match_constraints
-from dbops.checks.proof import prove, state
+from dbops.checks.proof import prove_covered, state
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.model import Scope
@@ -98,7 +98,7 @@ def _draft(catalog: Catalog, match: ConstraintMatch) -> Draft:
         severity=value.severity,
         why=value.reason or None,
         verify=statement("constraints_of_table", match.object) if wanted else None,
-        fix=prove(match.unproven, catalog.server.version) if match.unproven else add_constraint(catalog, match),
+        fix=prove_covered(catalog, match.unproven) if match.unproven else add_constraint(catalog, match),
         location=match.declared.location,
         expectation=value.id,
     )

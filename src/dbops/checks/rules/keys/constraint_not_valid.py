@@ -18,8 +18,8 @@ new orphans in every day. The planner does not rely on such a constraint either.
 
 Validate it: that reads the table while others read and write. If a row violates it, VALIDATE says so and changes
 nothing; mend the rows and repeat. A constraint that is not enforced, or lost its triggers, is made anew as not valid,
-which checks new rows from then on, and validated afterwards. Where "not enforced" is meant as documentation, say so in
-a waiver.
+which checks new rows from then on, and validated afterwards; a foreign key that is enforced looks rows up, and gets
+the index for that first. Where "not enforced" is meant as documentation, say so in a waiver.
 
 ## What it does not see
 
@@ -32,9 +32,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbops.checks.catalog import UnprovenConstraint
+from dbops.checks.catalog import (
+    Collation,
+    Constraint,
+    EqualityFamilies,
+    Index,
+    OperatorClass,
+    Relation,
+    TableColumns,
+    UnprovenConstraint,
+)
 from dbops.checks.names import qualified, quote
-from dbops.checks.proof import plain_definition, prove, state
+from dbops.checks.proof import plain_definition, prove_covered, state
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.verify import statement
 from dbops.severity import Severity
@@ -45,7 +54,11 @@ if TYPE_CHECKING:
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
 
-RULE = Rule(severity=Severity.WARNING, needs=[UnprovenConstraint])
+RULE = Rule(
+    severity=Severity.WARNING,
+    needs=[UnprovenConstraint],
+    refines=[Relation, TableColumns, Constraint, Index, OperatorClass, EqualityFamilies, Collation],
+)
 
 _KINDS = {"c": "check", "f": "foreign key", "n": "NOT NULL constraint"}
 
@@ -59,5 +72,5 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:  # noqa: ARG001  
             detail=f"{_KINDS[constraint.type]} {quote(constraint.name)} {state(constraint)}",
             signature=(plain_definition(constraint),),
             verify=statement("unproven_constraints_of", name),
-            fix=prove(constraint, catalog.server.version),
+            fix=prove_covered(catalog, constraint),
         )

@@ -36,8 +36,10 @@ from dbops.checks.catalog import (
     Publication,
     Relation,
     TableColumns,
+    UnprovenConstraint,
 )
 from dbops.checks.names import fresh_name, qualified, quote
+from dbops.checks.proof import plain_definition, prove
 from dbops.checks.remediation import Fix
 from dbops.checks.rule import Draft, Rule
 from dbops.checks.structure import keep_order, keys
@@ -48,7 +50,7 @@ from dbops.settings import TenancyTable
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dbops.checks.catalog import Catalog
     from dbops.checks.policy import Policy
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 RULE = Rule(
     severity=Severity.WARNING,
     needs=[Relation, TableColumns, Constraint, Index, OperatorClass, Collation],
-    refines=[Publication, IndexActivity],
+    refines=[Publication, IndexActivity, UnprovenConstraint],
 )
 
 _ROW_NUMBER_NAMES = ("id", "row_id", "surrogate_id")
@@ -90,6 +92,9 @@ def _draft(catalog: Catalog, policy: Policy, table: Relation) -> Draft:
         detail += f"; the unique index {quote(index.name)} on NOT NULL columns can become it"
     if constraint:
         detail += f"; the unique constraint {quote(constraint.name)} is on NOT NULL columns, and can be declared as one"
+    doubted = _doubted(catalog, table, constraint.columns if constraint else index.columns if index else ())
+    if doubted:
+        detail += f"; rows from before {' and '.join(quote(one.name) for one in doubted)} are looked at first"
     if publication:
         detail += f"; the publication {quote(publication)} sends its updates or deletes, which fail"
     return Draft(
@@ -97,8 +102,32 @@ def _draft(catalog: Catalog, policy: Policy, table: Relation) -> Draft:
         detail=detail,
         severity=Severity.ERROR if publication else None,
         verify=statement("keys_of_table", name),
-        fix=_exchange(catalog, table, constraint) if constraint else _fix(catalog, table, index),
+        fix=_after(
+            [prove(one, catalog.server.version) for one in doubted],
+            _exchange(catalog, table, constraint) if constraint else _fix(catalog, table, index),
+        ),
     )
+
+
+def _doubted(catalog: Catalog, table: Relation, columns: Iterable[int]) -> list[UnprovenConstraint]:
+    """Return the NOT NULL constraints of `columns` that were never validated (18): no primary key stands on those."""
+    known = catalog.columns(table.oid)
+    wanted = {f"NOT NULL {quote(known[number].name)}" for number in columns if number}
+    return [
+        one
+        for one in catalog.rows_if_readable(UnprovenConstraint)
+        if one.type == "n"
+        and (one.schema, one.owner) == (table.schema, table.name)
+        and plain_definition(one).removesuffix(" NO INHERIT") in wanted
+    ]
+
+
+def _after(first: list[Fix], fix: Fix | None) -> Fix | None:
+    """Return a fix with others before it."""
+    if not first or fix is None:
+        return fix
+    locks = f"{first[0].locks} Then {fix.locks}"
+    return Fix("\n".join([*(one.sql for one in first), fix.sql]), fix.undo, locks)
 
 
 def _fitting(catalog: Catalog, table: Relation) -> list[Index]:
