@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from dbops.model import Report
 
 STATEMENT_TIMEOUT_SECONDS = 15.0
+# One statement may take this part of a longer limit: of the usual two minutes those 15 seconds.
+_STATEMENTS_SHARE = 1 / 8
 # The check that is there only where relations had to be left out.
 LEFT_OUT = "relations-locked"
 # The rule that fails for a waiver whose day has passed.
@@ -55,7 +57,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     policy: Policy,
     run: Run,
     *,
-    statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
+    statement_timeout: float | None = None,
     deadline: float | None = None,
     slow_log: Sequence[Path] = (),
     around: Surroundings | None = None,
@@ -66,6 +68,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
 ) -> None:
     """Audit `target` against `policy` and record everything in `run`; timeouts in seconds, `deadline` for all of it.
 
+    Without a `statement_timeout` a statement may take 15 seconds, or an eighth of the `deadline` if that is longer.
     `slow_log` are log files of its server; without `around` the rules about what surrounds the database are skipped;
     `save_to` keeps everything that was read, for every rule, in a file; `fix_to` is where the script goes that mends
     what was found; `allow_superuser` lets declared queries be explained in a superuser's session; `meanwhile` is called
@@ -83,7 +86,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
     with (
         looking_around(around, wanted),
         run.step("catalog"),
-        read_only(target, statement_timeout=statement_timeout, deadline=deadline) as session,
+        read_only(target, statement_timeout=statement_timeout or _patience(deadline), deadline=deadline) as session,
     ):
         run.target = session.info()
         arriving = begin_catalog(session, wanted, logged=logged, meanwhile=meanwhile)
@@ -102,6 +105,11 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
         run.note(f"everything that was read is saved in {save_to}; dbops audit --catalog {save_to} judges it again")
     checks = audit_catalog(catalog, policy, run, answered=answered, fix_to=fix_to)
     _tell_changes(run, run.target, checks, partly=bool(catalog.busy))
+
+
+def _patience(deadline: float | None) -> float:
+    """Return how long one statement may take: longer for who has given the whole longer."""
+    return max(STATEMENT_TIMEOUT_SECONDS, (deadline or 0.0) * _STATEMENTS_SHARE)
 
 
 def _with_server_forms(catalog: Catalog, policy: Policy, around: Surroundings, run: Run) -> Catalog:
@@ -132,7 +140,7 @@ def missing_privileges(
 ) -> tuple[TargetInfo, tuple[Gap, ...]]:
     """Return what the role of `target` may not see, for each selected rule that would want to; nothing is recorded."""
     wanted = needed_reads(selected_rules(policy))
-    with read_only(target, statement_timeout=STATEMENT_TIMEOUT_SECONDS, deadline=deadline) as session:
+    with read_only(target, statement_timeout=_patience(deadline), deadline=deadline) as session:
         info = session.info()
         catalog = read_catalog(session, wanted)
     if around:

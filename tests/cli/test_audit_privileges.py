@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -112,3 +113,18 @@ def test_a_read_that_takes_too_long_errors_its_rules_and_no_other_and_the_run_ca
     reason = run.report.checks[-1].reason or ""
     assert "'row_policies' failed: canceling statement due to statement timeout" in reason
     assert (Verdict.INCONCLUSIVE, 3) == (run.report.verdict, run.report.exit_code)
+
+
+@pytest.mark.parametrize(("deadline", "status"), [(None, "error"), (60.0, "pass")])
+def test_a_longer_limit_lets_a_read_take_longer(
+    database: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, deadline: float | None, status: str
+) -> None:
+    monkeypatch.setattr("dbops.audit.STATEMENT_TIMEOUT_SECONDS", 0.1)
+    policy = Policy(select=("rls-disabled",), packs=("erp",))
+    with psycopg.connect(database.conninfo(), password=database.password) as holder:
+        holder.execute("lock table pg_catalog.pg_policy in access exclusive mode")
+        release = threading.Timer(0.5, holder.rollback)  # sooner than anybody gives up waiting for a lock
+        with Run.start("audit", tmp_path / "logs", "index-audit") as run:
+            audit(database, policy, run, deadline=deadline, meanwhile=release.start if deadline else None)
+        holder.rollback()
+    assert [status] == [check.status for check in run.report.checks]
