@@ -65,6 +65,7 @@ SEARCHES = (
     Search("(org_id, marked(name))", "marked(name) = 'a'", works=True),
     Search("(org_id, (name::varchar))", "name::varchar = 'a'", works=True),
     Search("(org_id, greatest(cents, 0))", "greatest(cents, 0) = 5", works=True),
+    Search("(org_id, greatest(name, lower('A')))", "greatest(name, lower('A')) = 'b'", works=True),
     Search("(org_id, (tags[1]))", "tags[1] = 'x'", works=True),
     Search("(org_id, amount)", "amount = 5", works=False),
     Search("(org_id, price)", "price > 5", works=False),
