@@ -265,6 +265,21 @@ def test_a_plan_that_reads_nothing_says_so(clinic: Target) -> None:
     assert "row-level security shows this role none" in (plans[0].problem or "")
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_parallel_scan_keeps_as_many_rows_as_any_other(clinic: Target, workers: int) -> None:
+    asked = [Question("plan", "select note from public.visit where status = 'open' and clinic < 500")]
+    at_once = "set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0;"
+    with read_only(clinic) as session:
+        session.connection.execute("set local max_parallel_workers_per_gather = 0")
+        _, [alone] = explain(session, asked)
+        session.connection.execute(f"{at_once} set local min_parallel_table_scan_size = 0")
+        session.connection.execute(f"set local max_parallel_workers_per_gather = {workers}".encode())
+        [(plan,)] = session.fetch_all("explain (format json) " + asked[0].text)
+        assert "Workers Planned" in json.dumps(plan)
+        _, [shared] = explain(session, asked)
+    assert alone.rows == pytest.approx(shared.rows, rel=0.001)
+
+
 # What is kept
 
 

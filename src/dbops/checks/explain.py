@@ -155,6 +155,9 @@ def _nothing_read(plan: dict[str, Any]) -> str | None:
 
 # What of a plan is kept
 
+# The planner reckons that each worker costs the leader so much of its share.
+_LEADER_LOSES = 0.3
+
 
 class _Above(NamedTuple):
     """What the plan does with the rows of a node, as far as it matters to how they are best read."""
@@ -179,13 +182,18 @@ def _nodes(key: str, plan: dict[str, Any], above: _Above) -> Iterator[PlanNode]:
             index_name=plan.get("Index Name"),
             condition=plan.get("Index Cond") or plan.get("Recheck Cond"),
             filter=plan.get("Filter"),
-            rows=round(plan["Plan Rows"]) * (above.workers + 1 if plan.get("Parallel Aware") else 1),
+            rows=round(plan["Plan Rows"] * (_shares(above.workers) if plan.get("Parallel Aware") else 1)),
             sorted_by=above.sorted_by,
             limited=above.limited,
         )
     below = _below(kind, plan, above)._replace(heap=(schema, table))
     for child in plan.get("Plans", ()):
         yield from _nodes(key, child, below)
+
+
+def _shares(workers: int) -> float:
+    """Return into how many shares the planner cut the rows of a parallel scan: the leader has less time to read."""
+    return workers + max(0.0, 1 - _LEADER_LOSES * workers)
 
 
 def _below(kind: str, plan: dict[str, Any], above: _Above) -> _Above:
