@@ -94,6 +94,14 @@ def test_an_unknown_command_names_the_nearest(dbops: Dbops) -> None:
     assert "No such command 'adit'. Did you mean 'audit'?" in answered.err
 
 
+def test_a_group_without_a_command_says_which_there_are(dbops: Dbops) -> None:
+    answered = dbops("evidence")
+    assert (2, "") == (answered.code, answered.out)
+    first, second = answered.err.splitlines()
+    assert "dbops evidence: name one of its commands: verify, report, keygen, rotate" == first
+    assert "dbops evidence --help says what each of them does" == second.strip()
+
+
 def test_an_unknown_option_names_the_nearest(dbops: Dbops) -> None:
     answered = dbops("audit", "--databse-url=postgresql://u:s3cr3t-word@h/d")
     assert 2 == answered.code

@@ -205,6 +205,9 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
         return KeyboardInterrupt()
     if not isinstance(error, typer.TyperException):
         return error
+    if unnamed := _unnamed(error):
+        message = f"name one of its commands: {', '.join(unnamed)}"
+        return UsageError(message, hint=f"dbops {invocation.command} --help says what each of them does")
     message = error.format_message().split(" (Possible options")[0].replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     if invocation.command == "dbops" or (context is not None and context.parent is None):
@@ -212,6 +215,15 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
     nearest = " or ".join(sorted(getattr(error, "possibilities", None) or ()))
     hint = f"did you mean {nearest}? " if nearest else ""
     return UsageError(message, hint=f"{hint}dbops {invocation.command} --help lists the options")
+
+
+def _unnamed(error: typer.TyperException) -> list[str]:
+    """Return the commands of a group of which none was named; Typer raises its help for that."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ != "NoArgsIsHelpError" or context is None:
+        return []
+    group = context.command
+    return group.list_commands(context) if isinstance(group, typer.core.TyperGroup) else []
 
 
 def explain(invocation: Invocation, message: str, hint: str | None) -> None:
