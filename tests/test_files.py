@@ -127,6 +127,21 @@ def test_a_failed_write_leaves_what_was_there_and_says_which_file(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "/proc/self/fd/1"])
+def test_a_device_is_never_replaced(name: str) -> None:
+    """Should it be, only the root of a machine that nobody minds would notice: so nothing is written here."""
+    assert files.not_replaceable(Path(name)) is not None
+
+
+def test_a_pipe_is_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(EvidenceNotKeptError, match="would be replaced"):
+        files.write_atomically(pipe, b"whole")
+    assert pipe.is_fifo()
+    assert files.not_replaceable(tmp_path / "new") is None
+
+
 def test_a_new_file_never_follows_a_link_and_never_replaces(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(tmp_path / "victim")
     with pytest.raises(EvidenceNotKeptError):

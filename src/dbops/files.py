@@ -18,16 +18,17 @@ import secrets
 import stat
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbops.errors import DbopsError, EvidenceNotKeptError, LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _CHUNK = 1 << 16
 _POLL_SECONDS = 0.005
+_DEVICES = Path("/dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,12 @@ def directory_notes(path: Path) -> tuple[str, ...]:
 def write_atomically(
     path: Path, data: bytes, mode: int = 0o600, *, error: type[DbopsError] = EvidenceNotKeptError
 ) -> None:
-    """Put `data` at `path`, durable and whole, or leave what was there; raises `error` when it cannot."""
+    """Put `data` at `path`, durable and whole, or leave what was there; raises `error` when it cannot.
+
+    A device, a pipe or a socket is never replaced: root could, and the machine would be without it.
+    """
+    if wrong := not_replaceable(path):
+        raise error(f"{path} {wrong}", hint="name a file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         write_new(temporary, data, mode, error=error)
@@ -79,6 +85,18 @@ def write_atomically(
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def not_replaceable(path: Path) -> str | None:
+    """Return why a file must not take the place of what is at `path`, None if it may."""
+    parent = path.parent.resolve()
+    if parent.is_relative_to("/proc") or parent == _DEVICES:  # such as /dev/stdout, a link to wherever that goes
+        return "is not a place for files"
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return "is a device, a pipe or a socket, and would be replaced"
+    return None
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600, *, error: type[DbopsError] = EvidenceNotKeptError) -> None:

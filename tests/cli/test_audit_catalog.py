@@ -128,3 +128,21 @@ def test_a_place_where_nothing_can_be_saved_is_refused_before_anything_is_read(
     assert 2 == answered.code
     assert "there is no directory" in answered.err
     assert not (bare_environment / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--save-catalog=/dev/null",),
+        ("--fix=/dev/stdout",),
+        ("--save-catalog=one.json", "--fix=./one.json"),
+        ("--baseline=one.json", "--fix=one.json"),
+    ],
+)
+def test_nothing_takes_the_place_of_a_device_or_of_another_file_of_the_run(
+    dbops: Dbops, bare_environment: Path, options: tuple[str, ...]
+) -> None:
+    answered = dbops("audit", "--database-url=postgresql://h/d", *options)
+    assert 2 == answered.code
+    assert "replace" in answered.err or "is not a place for files" in answered.err
+    assert not (bare_environment / "one.json").exists()

@@ -10,6 +10,7 @@ import typer
 
 from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, TargetOptions, command
 from dbops.errors import UsageError
+from dbops.files import not_replaceable
 
 if TYPE_CHECKING:
     from dbops.checks.policy import Policy
@@ -67,13 +68,25 @@ class AuditOptions(SuperuserOptions, FailOnOptions, TargetOptions):
             if given := [f"--{name.replace('_', '-')}" for name in names if getattr(self, name)]:
                 message = f"--catalog judges a file in place of a database, so {given[0]} has nothing to do"
                 raise UsageError(message, hint=f"leave {given[0]} or --catalog out")
-        for option, path in (("--save-catalog", self.save_catalog), ("--fix", self.fix)):
-            if path is not None and not path.absolute().parent.is_dir():
-                message = f"{option} {path}: there is no directory {path.absolute().parent}"
-                raise UsageError(message, hint="create the directory, or name another file")
+        self._check_files()
         if self.fix is not None and self.check_privileges:
             message = "--check-privileges finds nothing that --fix could mend"
             raise UsageError(message, hint="leave one of them out")
+
+    def _check_files(self) -> None:
+        """Raise UsageError for a file that could not be written, or should not be."""
+        for option, path in (("--save-catalog", self.save_catalog), ("--fix", self.fix)):
+            if path is None:
+                continue
+            if not path.absolute().parent.is_dir():
+                message = f"{option} {path}: there is no directory {path.absolute().parent}"
+                raise UsageError(message, hint="create the directory, or name another file")
+            if wrong := not_replaceable(path.absolute()):
+                raise UsageError(f"{option} {path} {wrong}", hint="name a file")
+        named = (self.save_catalog, self.catalog, self.baseline, *(self.slow_log or ()))
+        if self.fix is not None and self.fix.absolute() in [path.absolute() for path in named if path is not None]:
+            message = f"--fix would replace {self.fix}, which another option names as well"
+            raise UsageError(message, hint="name another file")
 
 
 @command(app, "audit", AuditOptions)
