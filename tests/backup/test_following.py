@@ -133,6 +133,20 @@ def test_a_table_of_contents_that_says_something_else_in_the_end_is_damage(
             _follow_until(whole, changed, archiver, path)
 
 
+def test_rows_that_the_table_of_contents_denies_are_damage_from_the_beginning(
+    whole: bytes, archiver: Archiver, tmp_path: Path
+) -> None:
+    changed = next(one for one in _changed_contents(whole) if _places(one).denied)
+    with pytest.raises(UnavailableError, match="1 entry has rows that it does not lead to"):
+        _follow(archiver, tmp_path / "x", [changed])
+
+
+def test_what_lies_behind_all_that_was_decoded_is_not_proven(whole: bytes, archiver: Archiver, tmp_path: Path) -> None:
+    # pg_restore is gone before it comes.
+    pieces = [whole, *[b""] * 50, bytes(1 << 20)]
+    assert "pg_restore ended before it had read all of it" == _follow(archiver, tmp_path / "x", pieces)
+
+
 def test_a_wrong_place_in_the_finished_archive_is_seen(whole: bytes, archiver: Archiver, tmp_path: Path) -> None:
     # pg_dump writes the places last, and whoever reads a pipe never looks at them.
     places = _places(whole)

@@ -7,8 +7,8 @@ The server and pg_dump seldom keep two cores busy, and decoding takes a tenth of
    table. So the end is looked at again: the table of contents is read from the file, but for the places it is by
    SHA-256 what it was, at every place that it names the block of that table begins, and whatever lies behind it is by
    SHA-256 what has gone through the pipe.
-3. A file that has changed since it was decoded is damaged. Reading it again would not tell: a table of contents has no
-   checksum, and neither have rows under most codecs.
+3. A file that has changed since it was decoded, or denies rows that it has, is damaged. A second read would not tell:
+   a table of contents has no checksum, and neither have rows under most codecs.
 4. What else cannot be proven like this, whatever the reason, is no failure yet. It is read from the finished file
    instead (`reading.py`), and that decides.
 
@@ -21,13 +21,14 @@ import contextlib
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from dbops.backup.background import Background, Ending
 from dbops.backup.toc import read_places
 from dbops.connection.process import ending
 from dbops.errors import DbopsError, UnavailableError
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,10 +54,14 @@ _PAGES_PER_TABLE = 16
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
-    """What has gone through the pipe: SHA-256 of the table of contents but for the places, and of all behind it."""
+    """What has gone through the pipe: SHA-256 of the table of contents but for the places, and of all behind it.
+
+    `heard`: the program that reads has taken all of it.
+    """
 
     contents: str
     rest: str
+    heard: bool = field(default=True, compare=False)
 
 
 def worth_following(tables: Sequence[TableFacts]) -> bool:
@@ -114,13 +119,12 @@ class Following:
                 lost = _not_named(file, places)
         except (DbopsError, OSError) as error:
             return str(error)
-        if kept != passed:
-            what = "rows are" if kept.contents == passed.contents else "table of contents is"
+        if wrong := _what_is_wrong(passed, kept, places.denied):
             raise UnavailableError(
-                f"the dump has changed since it was written: its {what} not what was decoded",
+                f"the dump has changed since it was written: {wrong}",
                 hint="look for what else writes there, and check the disk before trusting anything on it",
             )
-        return lost or completed
+        return lost or (completed if passed.heard else "pg_restore ended before it had read all of it")
 
     def _decode(self, reading: int) -> Completed:
         with open(reading, "rb"), self._timed() as step:
@@ -135,11 +139,12 @@ class Following:
             file.seek(0)
             for piece in arriving.pieces(places.end):
                 _write(pipe, piece)
-            digest = hashlib.sha256()
+            digest, heard = hashlib.sha256(), True
             for piece in arriving.pieces():
-                _write(pipe, piece)
+                self._ending.look()
+                heard = _write(pipe, piece) and heard
                 digest.update(piece)
-            return _Passed(places.settled, digest.hexdigest())
+            return _Passed(places.settled, digest.hexdigest(), heard=heard)
 
 
 class _Arriving:
@@ -168,10 +173,23 @@ class _Arriving:
                 self._finished.wait(_LOOK_AGAIN)
 
 
-def _write(pipe: FileIO, piece: bytes) -> None:
+def _write(pipe: FileIO, piece: bytes) -> bool:
+    """Write all of it, as long as somebody reads; return whether that was to the end."""
     rest = memoryview(piece)
-    while rest:
-        rest = rest[pipe.write(rest) :]
+    with contextlib.suppress(BrokenPipeError):
+        while rest:
+            rest = rest[pipe.write(rest) :]
+    return not rest
+
+
+def _what_is_wrong(passed: _Passed, kept: _Passed, denied: int) -> str | None:
+    """Return why the file is not what pg_dump wrote; None where nothing shows it."""
+    if kept.contents != passed.contents:
+        return "its table of contents is not what was decoded"
+    if kept.rest != passed.rest:
+        return "its rows are not what was decoded"
+    # It may have changed before the first look as well, where it is small.
+    return f"{counted(denied, 'entry has', 'entries have')} rows that it does not lead to" if denied else None
 
 
 def _digest_behind(file: BufferedReader, places: Places) -> str:

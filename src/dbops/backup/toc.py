@@ -90,13 +90,15 @@ class Item:
 class Places:
     """Where things are in a custom archive: the end of its table of contents, and by dump id where rows begin.
 
-    `settled` is SHA-256 of all in the table of contents that pg_dump does not write anew at its end.
+    `settled` is SHA-256 of all in the table of contents that pg_dump does not write anew at its end. `denied` is how
+    many entries have rows and say, where their place is, that they have none: pg_restore leaves those rows out.
     """
 
     end: int
     rows: dict[int, int | None]
     integer_bytes: int
     settled: str
+    denied: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def read_places(stream: SupportsRead) -> Places:
     reader = _Reader(stream)
     _read_header(reader, "custom")
     rows = {item.dump_id: item.place for item in _read_items(reader, "custom") if item.rows}
-    return Places(reader.length, rows, reader.integer_bytes, reader.settled.hexdigest())
+    return Places(reader.length, rows, reader.integer_bytes, reader.settled.hexdigest(), reader.denied)
 
 
 def _spell(version: tuple[int, int]) -> str:
@@ -219,9 +221,10 @@ def _read_place(reader: _Reader, form: Form, *, rows: bool) -> int | None:
         return None
     state = reader.unsettled(1)[0]
     offset = reader.unsettled(reader.offset_bytes)
-    # "Not known yet" becomes "known". An entry with rows of which it says that there are none is not restored.
+    # "Not known yet" becomes "known"; all else is final.
     if not (rows and state in {_PLACE_OPEN, _PLACE_KNOWN}):
         reader.settled.update(bytes([state]) + offset)
+        reader.denied += rows
     return int.from_bytes(offset, "little") if state == _PLACE_KNOWN else None
 
 
@@ -231,7 +234,7 @@ class _Reader:
     def __init__(self, stream: SupportsRead) -> None:
         self._stream = stream
         self.settled = hashlib.sha256()
-        self.length = 0
+        self.length = self.denied = 0
         self.version = (0, 0)
         self.integer_bytes = self.offset_bytes = 4
         self.encoding = "UTF8"
