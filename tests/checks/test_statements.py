@@ -137,3 +137,8 @@ def test_the_form_of_a_statement_is_still_one_that_the_server_takes(
     values = f"({', '.join(['null'] * form.parameters)})" if form.parameters else ""
     plan = run_sql(erp, f"prepare one as {form.text}; explain execute one{values}")
     assert plan != []
+
+
+def test_blanks_and_digits_beyond_ascii_belong_to_names_and_tags() -> None:
+    statement = normalise("select \u00a0at, ٣x from t where note = $tä😀g$ it's $tä😀g$ and id = 3")
+    assert "select \u00a0at, ٣x from t where note = $1 and id = $2" == statement.text

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.names import NAME_REST, NAME_START, qualified, quote, unquote
+from dbops.checks.names import NAME_REST, NAME_START, TAG_REST, qualified, quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     rf"""
       (?P<space>\s+|--[^\n]*)
-    | (?P<dollar>\$(?P<tag>(?:{NAME_START}\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<dollar>\$(?P<tag>(?:{NAME_START}{TAG_REST})?)\$.*?\$(?P=tag)\$)
     | (?P<quoted>"(?:[^"]|"")*")
     | (?P<text>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')
     | (?P<name>{NAME_START}{NAME_REST})
     | (?P<mark>.)
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _OPEN, _CLOSE = frozenset("(["), frozenset(")]")
 

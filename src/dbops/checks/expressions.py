@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     | (?P<mark>::|[()\[\],.;:])
     | (?P<operator>[-+*/<>=~!@\#%^&|`?]+)
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "char", "character", "name", "text[]", "varchar[]"})
 _NUMBER_TYPES = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 63
 
 # What a name begins with and goes on with: letters and all beyond ASCII, as the server's scanner has it. Told by
-# what it is not, since Python takes milliseconds to compile a class of so many characters.
+# what it is not, since Python takes milliseconds to compile a class of so many characters. Blanks and digits beyond
+# ASCII are letters too, so what scans for names does it with re.ASCII.
 NAME_START = r"[^\x00-@\[-^`{-\x7f]"
 NAME_REST = r"[^\x00-#%-/:-@\[-^`{-\x7f]*"
+# What the tag of a dollar quote goes on with.
+TAG_REST = r"[^\x00-/:-@\[-^`{-\x7f]*"
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 NAME_SPELLING = rf'"(?:[^"]|"")+"|{NAME_START}{NAME_REST}'
 _IDENTIFIER = re.compile(NAME_SPELLING)
-_QUALIFIED = re.compile(rf"\s*({NAME_SPELLING})(?:\s*\.\s*({NAME_SPELLING}))?\s*")
+_QUALIFIED = re.compile(rf"\s*({NAME_SPELLING})(?:\s*\.\s*({NAME_SPELLING}))?\s*", re.ASCII)
 
 # Every word that is not "unreserved" in PostgreSQL 18; `tests/checks/test_names.py` asks the server at hand.
 _RESERVED = frozenset(

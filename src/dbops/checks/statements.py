@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from dbops.checks.names import NAME_REST, NAME_START
+from dbops.checks.names import NAME_REST, NAME_START, TAG_REST
 
 # A statement of these kinds can be explained: it is planned, and without ANALYZE never carried out.
 EXPLAINABLE = frozenset({"select", "with", "insert", "update", "delete", "merge", "values", "table"})
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     rf"""
       (?P<space>\s+|--[^\n]*)
     | (?P<comment>/\*)
-    | (?P<dollar>\$(?P<tag>(?:{NAME_START}\w*)?)\$(?:.*?\$(?P=tag)\$|.*))
+    | (?P<dollar>\$(?P<tag>(?:{NAME_START}{TAG_REST})?)\$(?:.*?\$(?P=tag)\$|.*))
     | (?P<parameter>\$\d+)
     | (?P<quoted>(?:[uU]&)?"(?:[^"]++|"")*+(?:"|\Z))
     | (?P<escaped>[eE]'(?:[^'\\]++|\\.|'')*+(?:'|\Z))
@@ -36,7 +36,7 @@ _TOKEN = re.compile(
     | (?P<operator>[-+*/<>=~!@\#%^&|`?]+)
     | (?P<mark>.)
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _LITERALS = frozenset({"dollar", "parameter", "escaped", "text", "number"})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbops.checks.declarations import UnknownNameError, column_of, relation_of
 from dbops.checks.expressions import is_enclosed
-from dbops.checks.names import NAME_SPELLING, parse_identifier, qualified, quote
+from dbops.checks.names import NAME_REST, NAME_SPELLING, NAME_START, parse_identifier, qualified, quote
 from dbops.checks.structure import Key, Shape, spelled_order
 from dbops.checks.typed import Use
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _KEY = re.compile(
     rf"""\s*(?P<body>.+?)
     (?:\s+collate\s+(?P<collation>(?:{NAME_SPELLING})(?:\.(?:{NAME_SPELLING}))?))?
-    (?:\s+(?P<opclass>\w+_ops))?
+    (?:\s+(?P<opclass>{NAME_START}{NAME_REST}_ops))?
     (?:\s+(?P<order>asc|desc))?
     (?:\s+nulls\s+(?P<nulls>first|last))?\s*""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
 

@@ -315,3 +315,13 @@ create collation 😀coll from "C";
 create index on visit (a collate "C");
 create index on visit (b collate "nä.utf8" desc);
 create index on visit (lower(a) collate 😀coll text_pattern_ops);
+
+-- case (near miss): blanks and digits beyond ASCII are letters of a name
+-- finds: 0
+-- policy: [[expect.index]]
+-- policy: id = "blank"
+-- policy: table = "\u00a0visit"
+-- policy: columns = ["\u00a0at desc", "٣x + 1"]
+-- policy: where = "\u00a0at > 3 and ٣x < 4"
+create table  visit (id int,  at int, ٣x int);
+create index on  visit ( at desc, (٣x + 1)) where  at > 3 and ٣x < 4;
