@@ -89,6 +89,31 @@ def test_only_the_newest_of_the_drilled_ones_is_kept_for_that() -> None:
     assert [6, 5] == _going(make_plan(backups, Policy(keep_min=1, keep_last=4), NOW, known=known, holds={}))
 
 
+def _said(kind: Kind, outcome: Verdict) -> Attestation:
+    return Attestation(at=NOW, run_id="r", backup="", kind=kind, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("policy", "going"),
+    [
+        (Policy(keep_min=1, keep_last=1, max_share=100), [6, 5, 4]),
+        (Policy(keep_min=3, keep_last=1), [6]),
+        (Policy(keep_min=2, keep_for=dt.timedelta(hours=1)), [6, 5]),
+    ],
+)
+def test_damaged_ones_stay_and_do_not_push_out_the_last_whole_one(policy: Policy, going: list[int]) -> None:
+    backups = [_stored(one) for one in (1, 2, 3, 4, 5, 6)]
+    known = {one.manifest.id: Standing(verified=_said(Kind.VERIFIED, Verdict.FAIL)) for one in backups[:2]}
+    assert going == _going(make_plan(backups, policy, NOW, known=known, holds={}))
+
+
+def test_one_that_was_drilled_whole_and_is_damaged_since_does_not_count_as_drilled_whole() -> None:
+    whole, damaged = _said(Kind.DRILLED, Verdict.PASS), _said(Kind.VERIFIED, Verdict.FAIL)
+    backups = [_stored(one) for one in (1, 2, 3, 4)]
+    known = {backups[1].manifest.id: Standing(damaged, whole), backups[3].manifest.id: Standing(drilled=whole)}
+    assert [3] == _going(make_plan(backups, Policy(keep_min=1, keep_last=1), NOW, known=known, holds={}))
+
+
 def test_a_held_one_stays() -> None:
     assert [6] == _going(_plan(Policy(keep_min=1, keep_last=4), 1, 2, 3, 4, 5, 6, held_at=5))
 

@@ -4,7 +4,8 @@ Rules, in order:
 
 1. Nothing goes unless `keep_last` or `keep_for` says so; a backup that either of them keeps stays.
 2. The newest `keep_min` stay, held ones stay, and the newest that a drill restored whole stays, however old it is.
-3. Only what a manifest vouches for is looked at, counted or removed: a damaged backup is for a person to judge.
+3. Only what a manifest vouches for is looked at, counted or removed: a damaged backup is for a person to judge. So one
+   that the last verification found damaged stays, and is none of the newest: it must not push out the last whole one.
 4. Nothing goes when the clock cannot be believed (a backup from the future), or when more than a set share would go at
    once: then a setting, a clock or a disk is wrong, and a person should see it first.
 
@@ -114,10 +115,14 @@ def make_plan(
 ) -> Plan:
     """Decide about the backups of one database; `known` and `holds` are by backup id."""
     newest_first = sorted(backups, key=lambda one: (one.manifest.snapshot_at, one.manifest.id), reverse=True)
-    drilled = next((one for one in newest_first if known.get(one.manifest.id, Standing()).drilled_good), None)
+    damaged = {one.manifest.id for one in newest_first if known.get(one.manifest.id, Standing()).damaged}
+    sound = [one for one in newest_first if one.manifest.id not in damaged]
+    drilled = next((one for one in sound if known.get(one.manifest.id, Standing()).drilled_good), None)
+    places = {one.manifest.id: place for place, one in enumerate(sound)}
     decisions = []
-    for place, one in enumerate(newest_first):
-        reason = _reason(one, place, policy, now)
+    for one in newest_first:
+        place = places.get(one.manifest.id)
+        reason = "damaged, as verified: look at it" if place is None else _reason(one, place, policy, now)
         if one is drilled:
             reason = "the newest that a drill restored whole"
         if one.manifest.id in holds:

@@ -59,6 +59,11 @@ class Standing:
         """Whether the last drill that came to a conclusion restored it whole."""
         return self.drilled is not None and self.drilled.outcome is Verdict.PASS
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the last verification found damage."""
+        return self.verified is not None and self.verified.outcome is Verdict.FAIL
+
 
 def attest(store: Store, *attestations: Attestation) -> None:
     """Append what has been found. Raises UnavailableError when it cannot be kept."""
