@@ -138,6 +138,30 @@ def test_a_disk_that_fails_under_the_dump_publishes_nothing(
     assert ("failed", 3) == (json.loads(line)["outcome"], json.loads(line)["exitCode"])
 
 
+# How many writes there are before pg_dump goes back to its table of contents, by a first dump beside it.
+LAST_LOST = """for a in "$@"; do case $a in --file=*) f=${a#--file=};; esac; done
+strace -f -qq -o calls -P "$f.first" -e trace=write,lseek "$real" "$@" --file="$f.first" || exit
+rm "$f.first"
+n=$(awk '/ write\\(/ {w++} / lseek\\(.*SEEK_SET/ {n = w} END {print n}' calls)
+strace -f -qq -o /dev/null -P "$f" -e inject=write:error=ENOSPC:when=$n "$real" "$@" && echo 0 >ENDED"""
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not here")
+def test_a_dump_whose_last_bytes_found_no_room_is_found_though_pg_dump_ends_well(
+    erp: Target,
+    store: LocalStore,
+    wrapped: Callable[[str, str], Path],
+    back_up: Callable[..., StoredBackup],
+    tmp_path: Path,
+) -> None:
+    ended = tmp_path / "ended"
+    with pytest.raises(ProgramFailedError, match="end of file") as caught:
+        back_up(erp, BackupOptions(bindir=wrapped("pg_dump", LAST_LOST.replace("ENDED", str(ended)))))
+    assert "0\n" == ended.read_text()
+    assert "the dump is cut off" in (caught.value.hint or "")
+    assert [] == [path.name for path in store.directory.iterdir() if ".dump" in path.name]
+
+
 def test_a_backup_that_is_killed_is_none_and_the_next_one_clears_up(
     erp: Target,
     store: LocalStore,

@@ -55,6 +55,12 @@ def test_a_list_tells_size_age_and_what_was_found_later(made: Any, dbops: Dbops,
     assert oldest.endswith("for the auditor")
 
 
+def test_a_list_names_what_is_missing(made: Any, dbops: Dbops, bare_environment: Path) -> None:
+    path = _dump(bare_environment, made())
+    path.unlink()
+    assert dbops("backup", "list").out.rstrip().endswith(f"{path.name} is missing")
+
+
 def test_holding_tells_what_it_did_and_wants_to_know_of_which(made: Any, dbops: Dbops) -> None:
     held = dbops("backup", "hold", made(), "--reason", "for the auditor").out
     assert "PASS  (exit 0" in held
@@ -151,6 +157,7 @@ def test_prune_needs_a_rule_shows_its_plan_and_removes_by_it(made: Any, dbops: D
         " ".join(line.split()[:2]) for line in planned.out.splitlines() if line.startswith("remove")
     ]
     assert 3 == len(dbops("backup", "list", "--json").report["artifacts"])
+    assert "planned" == _lines(bare_environment)[-1]["outcome"]
     assert 0 == dbops("backup", "prune").code
     assert [ids[2], ids[1]] == [line.split()[0] for line in dbops("backup", "list").out.splitlines()[2:]]
     last = _lines(bare_environment)[-1]

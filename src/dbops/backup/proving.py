@@ -82,6 +82,9 @@ def _hint(said: str) -> str | None:
     # pg_dump keeps to its --lock-wait-timeout with the server's statement_timeout, and that is what it then speaks of.
     if "lock timeout" in said or "could not obtain lock" in said or ("timeout" in said and "LOCK TABLE" in said):
         return "a table was locked for longer than dbops waits; look at pg_locks, then run the command again"
+    # A pg_dump whose last bytes find no room may end with 0: it takes the file for one that cannot be gone back in.
+    if "end of file" in said:
+        return "the dump is cut off: look whether the backup directory was full, then run the command again"
     if "No space left" in said:
         return "free some space in the backup directory, then run the command again"
     return None

@@ -49,10 +49,10 @@ class Line:
         verdicts = {one["verdict"] for one in self.backups}
         self.outcome = "damaged" if "fail" in verdicts else "unsure" if "inconclusive" in verdicts else "verified"
 
-    def removed(self, backups: Iterable[StoredBackup]) -> None:
-        """Tell of a run that made no backup and removed some, or none."""
+    def removed(self, backups: Iterable[StoredBackup], *, dry_run: bool = False) -> None:
+        """Tell of a run that made no backup and removed some, or none; with `dry_run` it only said what it would."""
         self.backups = [{"id": one.manifest.id, "sha256": one.manifest.artifact.files[0].sha256} for one in backups]
-        self.outcome = "pruned"
+        self.outcome = "planned" if dry_run else "pruned"
 
 
 @contextlib.contextmanager

@@ -205,7 +205,7 @@ def prune(options: BackupPruneOptions) -> Outcome:
         telling(store.directory / REPORT, run) as line,
     ):
         pruned = remove(store, policy, run, dry_run=options.dry_run)
-        line.removed(pruned.removed)
+        line.removed(pruned.removed, dry_run=options.dry_run)
         pruned.check()
     listing = None if options.json else tuple(one.words() for plan in pruned.plans for one in plan.decisions)
     return Outcome(run.report, run.report_path, listing=listing)

@@ -122,6 +122,8 @@ def missing_of(stored: StoredBackup) -> str | None:
         try:
             path = stored.file(recorded)
             size = path.stat().st_size
+        except FileNotFoundError:
+            return f"{recorded.path} is missing"
         except (DamageError, OSError) as cause:
             return str(cause)
         if size != recorded.bytes:
