@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,16 +31,16 @@ def test_every_detector_fires_in_an_ordinary_drill(
 ) -> None:
     report = drill(back_up(request.getfixturevalue(source)))
     check = _control(report)
-    assert (CheckStatus.PASS, Scope(checked=5, total=5), None) == (check.status, check.scope, check.reason)
+    assert (CheckStatus.PASS, Scope(checked=8, total=8), None) == (check.status, check.scope, check.reason)
     assert Verdict.PASS is report.restorability
 
 
-def test_an_empty_database_controls_only_the_archive_and_says_so(
+def test_an_empty_database_controls_what_needs_nothing_of_it_and_says_so(
     database: Target, back_up: BackUp, drill: Drill
 ) -> None:
     report = drill(back_up(database))
     check = _control(report)
-    assert (CheckStatus.PASS, Scope(checked=1, total=5)) == (check.status, check.scope)
+    assert (CheckStatus.PASS, Scope(checked=4, total=8)) == (check.status, check.scope)
     assert "row digests not controlled: no table has rows" in (check.reason or "")
     assert any("sequences would have been seen to differ" in text for text in report.not_tested)
     assert Verdict.PASS is report.restorability
@@ -72,7 +73,7 @@ def test_a_table_of_nothing_but_a_key_without_gaps_is_controlled_on_a_copy_witho
     run_sql(database, "create table t (id int primary key); insert into t select generate_series(1, 10)")
     report = drill(back_up(database))
     check = _control(report)
-    assert (CheckStatus.PASS, Scope(checked=4, total=5)) == (check.status, check.scope)
+    assert (CheckStatus.PASS, Scope(checked=7, total=8)) == (check.status, check.scope)
     assert "row digests" in (check.method or "")
     assert Verdict.PASS is report.restorability
 
@@ -84,6 +85,8 @@ def test_a_table_of_nothing_but_a_key_without_gaps_is_controlled_on_a_copy_witho
         ("compare_counts", "row counts"),
         ("compare_sequences", "sequences"),
         ("compare_catalog", "rights"),
+        ("compare_large_objects", "large objects"),
+        ("compare_materialized_views", "materialized views"),
     ],
 )
 def test_a_detector_that_does_not_fire_leaves_the_drill_inconclusive(
@@ -104,6 +107,37 @@ def test_a_detector_that_does_not_fire_leaves_the_drill_inconclusive(
     assert CheckStatus.ERROR is check.status
     assert f"did not see a change that was made: {name}" in (check.reason or "")
     assert (Verdict.INCONCLUSIVE, ExitCode.UNABLE) == (report.restorability, report.exit_code)
+
+
+def test_a_pg_amcheck_that_is_not_understood_leaves_the_drill_inconclusive(
+    erp: Target, back_up: BackUp, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is sound, and that nothing is read of what is said of it shows by the control alone."""
+    monkeypatch.setattr("dbops.drill.amcheck._damage", lambda _said: iter(()))
+    report = drill(back_up(erp))
+    assert [CheckStatus.PASS] == [check.status for check in report.checks if check.check == "amcheck"]
+    assert "did not see a change that was made: pages and indexes" in (_control(report).reason or "")
+    assert (Verdict.INCONCLUSIVE, ExitCode.UNABLE) == (report.restorability, report.exit_code)
+
+
+def test_large_objects_that_nobody_may_write_are_still_changed_and_one_changed_byte_is_enough(
+    database: Target, run_sql: Any, back_up: BackUp, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest is what is blind here: the number of large objects is compared all the same."""
+    run_sql(
+        database,
+        "select lo_create(7001); select lo_from_bytea(7002, '\\x01');"
+        "revoke all on large object 7001, 7002 from current_user",
+    )
+    stored = back_up(database)
+    check = _control(drill(stored))
+    assert (CheckStatus.PASS, True) == (check.status, "large objects" in (check.method or ""))
+    real = __import__("dbops.drill.control", fromlist=["compare_large_objects"]).compare_large_objects
+    monkeypatch.setattr(
+        "dbops.drill.control.compare_large_objects",
+        lambda before, after: real(before, replace(after, digest=before.digest)),
+    )
+    assert "did not see a change that was made: large objects" in (_control(drill(stored)).reason or "")
 
 
 def test_nothing_of_the_control_stays_on_the_copy(

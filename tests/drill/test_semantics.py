@@ -200,4 +200,4 @@ def test_pagila_comes_back_whole(back_up: BackUp, drill: Drill) -> None:
     assert digests is not None
     assert digests.checked == digests.total
     assert digests.total > 20
-    assert Scope(checked=5, total=5) == scopes["negative-control"]
+    assert Scope(checked=8, total=8) == scopes["negative-control"]

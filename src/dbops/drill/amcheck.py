@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.connection.process import Completed
+    from dbops.connection.target import Target
     from dbops.drill.copy import Copy
     from dbops.drill.programs import Programs
     from dbops.drill.rehearsal import Rehearsal
@@ -61,24 +62,18 @@ class Amcheck:
 
     def look(self) -> Check:
         """Return the check; it is skipped, with the remedy, where the copy or the programs have no amcheck."""
-        if self.copy.without_amcheck:
-            return self._skipped(self.copy.without_amcheck, "install PostgreSQL's contrib modules for that version")
-        server, client = self.programs.server, self.programs.client
-        program = next((one.program(_PROGRAM) for one in (server, client) if one.has(_PROGRAM)), None)
-        if program is None:
-            return self._skipped(
-                f"there is no pg_amcheck in {server.directory}", "install the client programs of that version"
-            )
+        if self.missing:
+            return self._skipped(*self.missing)
         total, there = self._there()
         if not total:  # pg_amcheck takes that for a mistake
             return as_check(NAME, _TITLE, [], Scope(checked=0, total=0), "there is no table")
         searched = choose(there, self.rehearsal.options.index_rows, self.rehearsal.run.run_id)
         with self.rehearsal.run.step("check pages and indexes") as step:
             everything = _OF_USERS if searched != there else (*_OF_USERS, _SEARCH)
-            completed = [self._run(program, NAME, *everything)]
+            completed = [self._run(NAME, *everything)]
             if searched != there and completed[0].exit_code in {0, _DAMAGE_FOUND}:
                 patterns = (f"--index={one.pattern}" for one in searched)
-                completed.append(self._run(program, f"{NAME}-rows", _SEARCH, *patterns))
+                completed.append(self._run(f"{NAME}-rows", _SEARCH, *patterns))
             step.exit_code = max(one.exit_code for one in completed)
             scope = Scope(checked=min(_looked_at(completed[0].stderr), total), total=total)
             step.output = f"{scope.checked} of {scope.total} tables and indexes, {len(searched)} searched for each row"
@@ -90,17 +85,43 @@ class Amcheck:
         )
         return self._judge(completed, scope, _TITLE_OF_SOME, _METHOD_FOR_SOME.format(len(searched), len(there)))
 
-    def _run(self, program: Path, name: str, *arguments: str) -> Completed:
+    @property
+    def missing(self) -> tuple[str, str] | None:
+        """Why nothing can be looked at, and the remedy; None where it can."""
+        if self.copy.without_amcheck:
+            return self.copy.without_amcheck, "install PostgreSQL's contrib modules for that version"
+        if self._program is None:
+            return (
+                f"there is no pg_amcheck in {self.programs.server.directory}",
+                "install the client programs of that version",
+            )
+        return None
+
+    @property
+    def _program(self) -> Path | None:
+        both = (self.programs.server, self.programs.client)
+        return next((one.program(_PROGRAM) for one in both if one.has(_PROGRAM)), None)
+
+    def sees(self, target: Target) -> bool:
+        """Tell whether the damage that `Copy.control_index` made is found, looked for as in the copy."""
+        completed = self._run("control", _SEARCH, "--schema=dbops_amcheck", target=target)
+        check = self._judge([completed], Scope(checked=0, total=0), _TITLE, _METHOD)
+        return [one.object for one in check.findings] == ["btree index dbops_amcheck.by_key"]
+
+    def _run(self, name: str, *arguments: str, target: Target | None = None) -> Completed:
+        program, target = self._program, target or self.copy.reading
+        if program is None:
+            raise RuntimeError(_PROGRAM)  # a bug: `missing` has not been asked
         directory = self.rehearsal.directory / NAME
         directory.mkdir(mode=0o700, exist_ok=True)
         return run(
             program,
             [
                 *arguments, "--no-password", "--verbose", f"--jobs={self.rehearsal.options.jobs}",
-                self.copy.reading.conninfo(),
+                target.conninfo(),
             ],
             output=directory / name,
-            environment={**self.copy.reading.program_environment(directory), "PGAPPNAME": "dbops amcheck"},
+            environment={**target.program_environment(directory), "PGAPPNAME": "dbops amcheck"},
             deadline=self.rehearsal.deadline.left(),
             on_tick=self._tick,
         )  # fmt: skip

@@ -1,9 +1,9 @@
 """The negative control: whether the comparisons of this very drill would have seen a difference.
 
-On the restored copy, in transactions that are rolled back, one row, one sequence and one right are changed, and the
-functions that compared the copy with its source must tell the copy before from the copy after. A small archive of our
-own, cut off, must fail to be read. A detector that does not fire leaves the whole drill inconclusive: what it said of
-the copy is worth nothing. The rules:
+On the restored copy, in transactions that are rolled back, one row, one sequence, one large object, one materialized
+view and one right are changed, and the functions that compared the copy with its source must tell the copy before from
+the copy after. What needs nothing of the copy's database goes on beside (`controls.py`). A detector that does not fire
+leaves the whole drill inconclusive: what it said of the copy is worth nothing. The rules:
 
 1. Everything runs as the restorer, who is a member of every role and no superuser; triggers of the ordinary kind and
    rules are off (`session_replication_role`), and row-level security does not apply.
@@ -11,93 +11,79 @@ the copy is worth nothing. The rules:
    that happen (keys, checks), the next column is tried, then a temporary copy of a thousand of its rows, which has
    neither, then the next table. Of a table above 8 MiB such a copy is taken at once: reading all of its rows again
    would tell no more.
-3. What is not there, in an empty database say, cannot be controlled, and is named.
+3. Of a large object one byte is changed, and another is made. What a materialized view holds cannot be changed, so one
+   of our own is made, of a table of our own, and refreshed when that has changed.
+4. What is not there, in an empty database say, cannot be controlled, and is named.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 
-from dbops.backup.archive import Archiver
-from dbops.backup.background import Background
 from dbops.backup.counting import read_sequences, sequence_states
-from dbops.backup.digests import Depth, Reading, read_rows
+from dbops.backup.digests import BUCKETS, Depth, DigestMode, Reading, read_rows
 from dbops.backup.inventory import read_inventory
-from dbops.backup.source import read_tables
+from dbops.backup.large_objects import read_large_objects
+from dbops.backup.source import read_materialized_views, read_tables
 from dbops.connection.session import Session
-from dbops.drill.compare import compare_counts, compare_digests, compare_sequences
+from dbops.drill.compare import (
+    compare_counts,
+    compare_digests,
+    compare_large_objects,
+    compare_materialized_views,
+    compare_sequences,
+)
+from dbops.drill.controls import Controls
 from dbops.drill.ledger import Ledger
 from dbops.drill.restore_differs import compare_catalog
-from dbops.model import Check, CheckStatus, Scope
+from dbops.model import CheckStatus
 from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dbops.backup.background import Background
     from dbops.backup.source import TableFacts
+    from dbops.drill.controls import Told
     from dbops.drill.rehearsal import Plan, Rehearsal, Rehearsed
-    from dbops.model import TableCount
+    from dbops.model import Check, TableCount
 
-NAME = "negative-control"
 # So many tables are tried before it is given up: one whose every row defends itself is rare.
 _TABLES_TRIED = 8
 _LOCK_SECONDS = 10
-_ROWS_IN_MINI_ARCHIVE = 2000
 _SAMPLED_FROM = 8 << 20
+_LARGE_OBJECTS = "select o.oid::bigint from pg_catalog.pg_largeobject_metadata as o order by o.oid limit %s"
+_LEND_LARGE_OBJECT = "grant select, update on large object {} to current_user"
+_CHANGE_LARGE_OBJECT = """
+select pg_catalog.lo_put(
+    %(oid)s, 0, case pg_catalog.lo_get(%(oid)s, 0, 1) when '\\x01' then '\\x02' else '\\x01' end::bytea
+)
+"""
+_VIEW = """
+create schema dbops_control;
+create table dbops_control.rows as select n from pg_catalog.generate_series(1, 3) as n;
+create materialized view dbops_control.view as table dbops_control.rows
+"""
+_CHANGE_VIEW = """
+update dbops_control.rows set n = 4 where n = 3;
+refresh materialized view dbops_control.view
+"""
 _SAMPLE = "create temporary table {0} on commit drop as select * from only {1} limit 1000"
 _SAMPLE_NAME = "dbops_negative_control"
 
 
-@dataclass(slots=True)
-class Controls:
-    """What has been controlled so far, by the name of the detector: whether it fired, or why it could not be asked."""
-
-    fired: dict[str, bool] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
-
-    def as_check(self, duration_ms: int) -> Check:
-        """Return the check: it passes where every detector that could be asked has fired."""
-        silent = [name for name, fired in self.fired.items() if not fired]
-        reasons = [f"did not see a change that was made: {name}" for name in silent]
-        reasons += [f"{name} could not be controlled: {why}" for name, why in self.broken.items()]
-        reasons += [f"{name} not controlled: {why}" for name, why in self.absent.items()]
-        names = ", ".join(name for name, fired in self.fired.items() if fired)
-        return Check(
-            check=NAME,
-            title="Every comparison sees a difference that was made on purpose",
-            status=CheckStatus.ERROR if silent or self.broken else CheckStatus.PASS,
-            reason="; ".join(reasons) or None,
-            remedy="do not rely on this drill; please report it" if silent or self.broken else None,
-            method=f"one change each on the copy, rolled back, and a truncated archive; fired: {names or 'none'}",
-            scope=Scope(checked=sum(self.fired.values()), total=len(self.fired) + len(self.broken) + len(self.absent)),
-            duration_ms=duration_ms,
-        )
-
-
-# What takes down in the controls how reading a truncated archive went.
-Told = Callable[[Controls], None]
-
-
-def archive_control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Background[Told]:
-    """Return the archive's part of the control: it needs nothing of the copy's database, and mostly waits."""
-    return Background(partial(_control_archive, rehearsal, rehearsed, plan), cancel=lambda: None)
-
-
-def control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, archive: Background[Told]) -> Check:
-    """Return the check that the detectors of this drill fire; `archive` has been started."""
+def control(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, beside: Background[Told]) -> Check:
+    """Return the check that the detectors of this drill fire; `beside` has been started."""
     controls = Controls()
     with rehearsal.run.step("negative control") as step:
         with rehearsed.copy.as_restorer() as connection:
             _Copy(rehearsed, plan, controls, connection).control()
-        archive.result()(controls)
+        beside.result()(controls)
         step.output = f"{sum(controls.fired.values())} of {len(controls.fired)} changes seen"
     check = controls.as_check(step.duration_ms or 0)
     for name, why in controls.absent.items():
@@ -122,6 +108,8 @@ class _Copy:
             sequences = [one for one in tables if one.kind == "S" and not one.of_extension]
         self._rows(holding)
         self._sequence(sequences)
+        self._large_objects()
+        self._view()
         self._right(holding or sequences)
 
     @contextlib.contextmanager
@@ -175,6 +163,48 @@ class _Copy:
                 self.controls.fired[name] = check.status is CheckStatus.FAIL
                 return
         self.controls.broken[name] = "none let itself be restarted"
+
+    def _large_objects(self) -> None:
+        """Control the digest of large objects, where there are any, and in any case their number."""
+        name = "large objects"
+        with self._changing() as session:
+            there = session.fetch_all(_LARGE_OBJECTS, [_TABLES_TRIED])
+            before = read_large_objects(session, DigestMode.COUNTS, 0)
+            session.connection.execute("select pg_catalog.lo_create(0)")
+            after = read_large_objects(session, DigestMode.COUNTS, 0)
+            counted_so = compare_large_objects(before, after).status is CheckStatus.FAIL
+        if not there:
+            self.controls.fired[name] = counted_so
+            return
+        read = next((seen for (oid,) in there if (seen := self._byte(oid)) is not None), None)
+        if read is None:
+            self.controls.broken[name] = "none let a byte be changed"
+        else:
+            self.controls.fired[name] = counted_so and read
+
+    def _byte(self, oid: int) -> bool | None:
+        """Tell whether a changed byte was seen; None where the large object lets none be changed."""
+        with self._changing() as session, _refusals():
+            session.connection.execute(sql.SQL(_LEND_LARGE_OBJECT).format(sql.Literal(oid)))
+            before = read_large_objects(session, DigestMode.BUCKETS, oid % BUCKETS)
+            session.connection.execute(_CHANGE_LARGE_OBJECT, {"oid": oid})
+            after = read_large_objects(session, DigestMode.BUCKETS, oid % BUCKETS)
+            return compare_large_objects(before, after).status is CheckStatus.FAIL
+        return None
+
+    def _view(self) -> None:
+        """Control the comparison of materialized views by one of our own."""
+        name = "materialized views"
+        with self._changing() as session, _refusals():
+            session.connection.execute(_VIEW)
+            reading = [
+                Reading(one, Depth.ALL) for one in read_materialized_views(session) if one.schema == "dbops_control"
+            ]
+            before = read_rows(session, reading)
+            session.connection.execute(_CHANGE_VIEW)
+            self.controls.fired[name] = _differs(compare_materialized_views, before, read_rows(session, reading))
+            return
+        self.controls.broken[name] = "none could be made"
 
     def _right(self, relations: Sequence[TableFacts]) -> None:
         """Control the comparison of catalogs: by a right, and across majors, where rights are not compared, a name."""
@@ -325,25 +355,3 @@ def _rename(session: Session, one: TableFacts) -> None:
     session.connection.execute(
         sql.SQL("alter {} {} rename to dbops_negative_control").format(sql.SQL(what), _name(one))
     )
-
-
-def _control_archive(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan) -> Told:
-    """Make a small archive of a table of our own, cut it off, and return what takes down whether reading it failed."""
-    name = "reading a truncated archive"
-    tools = next((one for one in (plan.programs.client, plan.programs.server) if one.has("pg_dump")), None)
-    if tools is None or tools.major < rehearsed.copy.server.binaries.major:
-        return lambda controls: controls.absent.update({name: "there is no pg_dump to make one with"})
-    directory = rehearsal.directory / "control"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    archiver = Archiver(tools, directory, rehearsal.deadline)
-    whole, cut = directory / "whole.dump", directory / "cut.dump"
-    whole.touch(mode=0o600)
-    with rehearsed.copy.control_table(_ROWS_IN_MINI_ARCHIVE) as target:
-        archiver.dump(target, whole, lock_wait_seconds=_LOCK_SECONDS, extra=("--no-comments",)).check()
-    data = whole.read_bytes()
-    cut.write_bytes(data[: len(data) * 2 // 3])
-    reader = Archiver(plan.programs.client, directory, rehearsal.deadline)
-    if reader.read_whole(whole).exit_code != 0:
-        return lambda controls: controls.broken.update({name: "the whole one could not be read either"})
-    fired = reader.read_whole(cut).exit_code != 0
-    return lambda controls: controls.fired.update({name: fired})

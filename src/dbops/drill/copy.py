@@ -199,6 +199,12 @@ class Copy:
             connection.execute(sql.SQL("grant execute on function {} to {}").format(functions, reader))
             self.without_amcheck = None
 
+    def show_large_objects(self) -> None:
+        """Let the restorer, who may change them all, read them where their digest is taken."""
+        with self.as_superuser() as connection:
+            grant = "grant select on pg_catalog.pg_largeobject to {}"
+            connection.execute(sql.SQL(grant).format(sql.Identifier(self.cast.restorer)))
+
     def _refuse(
         self, wanted: list[ExtensionInfo], allowed: frozenset[str], versions: dict[str, frozenset[str]]
     ) -> None:
@@ -301,6 +307,16 @@ class Copy:
                 yield self.server.target("postgres")
             finally:
                 outside.execute("drop table dbops_control")
+
+    @contextlib.contextmanager
+    def control_index(self) -> Iterator[Target]:
+        """Have an index that lacks every row of its table, as `control_table` has a table; amcheck is beside it."""
+        with self._speaking() as outside:
+            outside.execute(_sql("control_index"))
+            try:
+                yield self.server.target("postgres")
+            finally:
+                outside.execute(_sql("drop_control_index"))
 
     def mark_log(self, text: str) -> None:
         """Write a line to the server's log, so that a reader knows when everything before it is there."""

@@ -20,7 +20,8 @@ from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
 from dbops.drill.amcheck import Amcheck
 from dbops.drill.cast import Cast
-from dbops.drill.control import archive_control, control
+from dbops.drill.control import control
+from dbops.drill.controls import controls_beside
 from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.needs import database_of, extensions_of, needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_measured, rto_not_measured
@@ -109,9 +110,9 @@ def _drill(path: Path, rehearsal: Rehearsal, *, data: bool) -> None:
         rehearsal.add(check_contents(toc, found, rehearsed.ledger), *found.checks)
         if data:
             rehearsal.add(check_rows(toc, found, rehearsed.ledger), check_views(toc, found, rehearsed.ledger))
-            with archive_control(rehearsal, rehearsed, plan) as archived:
+            with controls_beside(rehearsal, rehearsed, plan) as beside:
                 rehearsal.add(Amcheck(rehearsal, rehearsed.copy, plan.programs).look())
-                rehearsal.add(control(rehearsal, rehearsed, plan, archived))
+                rehearsal.add(control(rehearsal, rehearsed, plan, beside))
     if _signatures(archive) != before:
         raise UnavailableError(
             f"{archive.path} was written to while it was drilled", hint="wait until it is finished, then drill it again"

@@ -29,7 +29,8 @@ from dbops.drill.compare import (
     compare_materialized_views,
     compare_sequences,
 )
-from dbops.drill.control import archive_control, control
+from dbops.drill.control import control
+from dbops.drill.controls import controls_beside
 from dbops.drill.probes import Outcome, ask
 from dbops.drill.probes import judge as judge_probes
 from dbops.drill.settle import sessions, share_out
@@ -90,13 +91,13 @@ def _until_one_holds(asked: Iterable[Outcome]) -> Iterator[Outcome]:
 def climb(rehearsal: Rehearsal, rehearsed: Rehearsed, plan: Plan, recorded: Recorded) -> None:
     """Add the checks of every rung to the run."""
     amcheck = Amcheck(rehearsal, rehearsed.copy, plan.programs)
-    archive = archive_control(rehearsal, rehearsed, plan)
-    with Background(amcheck.look, cancel=amcheck.cancel) as looking, archive:
+    beside = controls_beside(rehearsal, rehearsed, plan)
+    with Background(amcheck.look, cancel=amcheck.cancel) as looking, beside:
         rehearsal.add(*_compare(rehearsal, rehearsed, recorded.manifest))
         rehearsal.compare_catalogs(plan, rehearsed, recorded.inventory)
         rehearsal.add(looking.result())
         # Only now: what it changes, if only for a moment, nobody else may be looking at.
-        rehearsal.add(control(rehearsal, rehearsed, plan, archive))
+        rehearsal.add(control(rehearsal, rehearsed, plan, beside))
     _tell_what_was_not_read(rehearsal, recorded.manifest)
 
 

@@ -106,6 +106,7 @@ class Rebuild:
             if data:
                 with self.watch.run.step("restore/amcheck"):
                     copy.install_amcheck()
+                    copy.show_large_objects()
         main = contents.main()
         workers = self._workers(main)
         self._restore("pre-data", main, "--section=pre-data")
