@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dbops.connection import process
+from dbops.connection import process, registry
 from dbops.connection.process import Running, ask, ask_itself, run, start
 from dbops.connection.run_as import unprivileged
 from dbops.errors import DeadlineError, PrivilegeError, ProgramFailedError, ProgramMissingError, UnavailableError
@@ -288,3 +289,20 @@ def test_a_program_that_never_says_what_it_is_is_ended(tmp_path: Path) -> None:
     with pytest.raises(DeadlineError):
         ask_itself(program, deadline=0.5)
     assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_nothing_is_left_of_a_question_wherever_dbops_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program says of itself is in no file that has a name; any other answer is in a directory on record."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nls -A $TMPDIR\n")
+    program.chmod(0o755)
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    assert "" == ask_itself(program)
+    with monkeypatch.context() as within:
+        within.setattr(registry.Lease, "end", lambda lease: os.close(lease.descriptor))  # as after kill -9
+        name = ask(program)
+    assert [place / name] == [one for one in registry.sweep() if one.parent == place]
+    assert [] == list(place.iterdir())

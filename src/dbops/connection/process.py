@@ -54,11 +54,15 @@ def last_lines(path: Path, lines: int = _QUOTED_LINES) -> str:
     """Return the last lines of a file that a program wrote, redacted; empty when there are none."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _QUOTED_BYTES))
-            text = file.read().decode(errors="replace")
+            return _last_lines(file, lines)
     except OSError:
         return ""
+
+
+def _last_lines(file: IO[bytes], lines: int = _QUOTED_LINES) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _QUOTED_BYTES))
+    text = file.read().decode(errors="replace")
     return redact("\n".join(text.strip().splitlines()[-lines:]))
 
 
@@ -76,10 +80,12 @@ class Completed:
         """Raise ProgramFailedError, quoting the program's own last words, unless it ended with 0."""
         if self.exit_code != 0:
             quoted = last_lines(self.stderr) or last_lines(self.stdout)
-            raise ProgramFailedError(
-                f"{self.program.name} {ending(self.exit_code)}: {quoted or 'it said nothing'}", hint=hint
-            )
+            raise _failed(self.program, self.exit_code, quoted, hint)
         return self
+
+
+def _failed(program: Path, exit_code: int, quoted: str, hint: str | None = None) -> ProgramFailedError:
+    return ProgramFailedError(f"{program.name} {ending(exit_code)}: {quoted or 'it said nothing'}", hint=hint)
 
 
 def ending(exit_code: int) -> str:
@@ -202,32 +208,46 @@ def _await(running: Running, started: float, deadline: float | None, on_tick: Ca
 
 
 def ask(program: Path, *arguments: str, deadline: float = 20.0) -> str:
-    """Return what a program prints on stdout, for short questions such as `--version`. Raises as `Completed.check`."""
-    with tempfile.TemporaryDirectory(prefix="dbops-") as folder:
-        completed = run(program, arguments, output=Path(folder) / program.name, deadline=deadline).check()
+    """Return what a program prints on stdout, for short questions. Raises as `Completed.check`."""
+    from dbops.connection.registry import lease  # which asks too
+
+    leased = lease(Path(tempfile.gettempdir()))
+    try:
+        completed = run(program, arguments, output=leased.directory / program.name, deadline=deadline).check()
         return completed.stdout.read_text(encoding="utf-8", errors="replace").strip()
+    finally:
+        leased.end()
 
 
 def ask_itself(program: Path, *arguments: str, deadline: float = 20.0) -> str:
     """Return what a program says of itself, `--version` say. Raises as `Completed.check`.
 
     Without the launcher, which takes longer than such an answer: what survives a killed dbops here ends by itself.
+    Its output goes to files without a name, so that nothing is left wherever dbops is ended.
     """
     _refuse_secrets(program, arguments)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="dbops-") as folder, contextlib.ExitStack() as stack:
-        files = Path(folder, "out"), Path(folder, "err")
-        streams = [stack.enter_context(_output(path)) for path in files]
+    with contextlib.ExitStack() as stack:
+        out, err = (stack.enter_context(_nameless()) for _ in range(2))
         try:
             child = subprocess.Popen(
-                [program, *arguments], stdin=subprocess.DEVNULL, stdout=streams[0], stderr=streams[1],
-                start_new_session=True, cwd=folder, env=base_environment(),
+                [program, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                cwd="/", env=base_environment(),
             )  # fmt: skip
         except OSError as error:
             raise ProgramMissingError(f"{program} cannot be started: {error.strerror}") from error
         exit_code = _await(stack.enter_context(Running(program, child)), started, deadline, None)
-        Completed(program, exit_code, round((time.monotonic() - started) * 1000), *files).check()
-        return files[0].read_text(encoding="utf-8", errors="replace").strip()
+        if exit_code != 0:
+            raise _failed(program, exit_code, _last_lines(err) or _last_lines(out))
+        out.seek(0)
+        return out.read().decode(errors="replace").strip()
+
+
+def _nameless() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise UnavailableError(f"no temporary file can be made: {error.strerror}") from error
 
 
 def start(  # noqa: PLR0913  (each is a property of the process)

@@ -17,10 +17,10 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dbops.connection.process import last_lines, run
+from dbops.connection.workspace import workspace
 from dbops.drill.rpo.repository import Position, Repository, of_repository, segments_in, unread
 from dbops.errors import DbopsError, ProgramFailedError, UnavailableError
 
@@ -52,11 +52,11 @@ class _Asking:
     def ask(self, command: str, *arguments: str) -> Any:
         """Return an answer. Its exit code is not looked at: `check` ends with 1 for what it says in JSON."""
         config = [f"--config={self.chosen.config}"] if self.chosen.config else []
-        with TemporaryDirectory(prefix="dbops-") as folder:
+        with workspace() as folder:
             completed = run(
                 self.program,
                 [*config, "--format=json", command, *arguments],
-                output=Path(folder) / "barman",
+                output=folder / "barman",
                 deadline=_SECONDS,
             )
             text = completed.stdout.read_text(encoding="utf-8", errors="replace")
