@@ -226,6 +226,8 @@ FAULTS = {
     "pg_restore fails": ("pg_restore", "exit 1"),
     "pg_restore crashes": ("pg_restore", "kill -SEGV $$"),
 }
+# dbops says it of these, or pg_restore does where it has not seen the bytes that were there before.
+CHANGED = {"pg_dump writes half of it", "a row changes after it was decoded"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -234,7 +236,8 @@ def test_nothing_is_published_when(
 ) -> None:
     options = BackupOptions(bindir=wrapped(*FAULTS[fault]))
     error = _attempt(erp, store, tmp_path, options)
-    assert isinstance(error, ProgramFailedError)
+    changed = fault in CHANGED and "has changed since it was written" in str(error)
+    assert changed or isinstance(error, ProgramFailedError)
     assert ([], [], ()) == (_visible(store), _partials(store), store.backups())
     (line,) = _telemetry(store)
     assert ("failed", int(ExitCode.UNABLE), None) == (line["outcome"], line["exitCode"], line["sha256"])
