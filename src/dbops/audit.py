@@ -9,9 +9,11 @@ rules run. A catalog that was saved gives the same answers without a server. Wha
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbops.checks.catalog import ExpectedPlan, ServerForm
+from dbops.checks.catalog.pipeline import take_in
 from dbops.checks.catalog.read import begin_catalog, read_catalog, with_plans, without_cycle_collection
 from dbops.checks.catalog.saved import KIND, save_catalog
 from dbops.checks.changes import answered_rules, changes_since, findings_of, previous_audit
@@ -91,7 +93,7 @@ def audit(  # noqa: PLR0913  (each is a limit or an input of its own)
         run.target = session.info()
         arriving = begin_catalog(session, wanted, logged=logged, meanwhile=meanwhile)
         with without_cycle_collection():
-            answered = run_arriving(arriving, policy, wanted)
+            answered = run_arriving(arriving, policy, wanted, between=partial(take_in, session.connection.pgconn))
         catalog = with_plans(session, arriving, wanted)
         if ExpectedPlan in wanted:
             catalog = with_expected_plans(session, catalog, policy, allow_superuser=allow_superuser)

@@ -2,10 +2,10 @@
 
 A file `cases/<slug>.sql` holds cases; each begins with `-- case: …` (`-- case (near miss): …`) and may say: `-- finds:`
 the objects (comma-separated), how many findings, `0`, or `skip`; `-- says:` and `-- silent:` what the detail of each
-finding must and must not hold, `-- fix:` what its fix must; `-- severity:`; `-- server:` the least major; `-- today:`;
-and `-- policy:` one line of `dbops.toml`. What no transaction can plant, such as the server's counters, is put in place
-of what was read by `-- rows: <read> [[…], …]`, in JSON; a name stands for the OID of a table or an index. The rest is
-SQL, run in a transaction that is rolled back.
+finding must and must not hold, `-- fix:` what its fix must; `-- unfixed:` the objects that have none; `-- severity:`;
+`-- server:` the least major; `-- today:`; and `-- policy:` one line of `dbops.toml`. What no transaction can plant,
+such as the server's counters, is put in place of what was read by `-- rows: <read> [[…], …]`, in JSON; a name stands
+for the OID of a table or an index. The rest is SQL, run in a transaction that is rolled back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parent / "cases"
 
 _CASE = re.compile(r"^-- case(?P<near> \(near miss\))?: (?P<title>.+)$", re.MULTILINE)
-_HEADER = re.compile(r"^-- (finds|says|silent|fix|severity|server|today|policy|rows): ?(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^-- (finds|says|silent|fix|unfixed|severity|server|today|policy|rows): ?(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def test_a_rule_finds_what_its_case_says(
         assert [text for text in case.all("silent") if text in finding.detail] == [], finding.detail
         assert [text for text in case.all("fix") if text not in (finding.fix or "")] == [], finding.fix
         assert case.one("severity", finding.severity) == finding.severity
+    if unfixed := case.one("unfixed"):
+        assert unfixed == ", ".join(finding.object for finding in check.findings if finding.fix is None)
 
 
 def with_rows(catalog: Catalog, headers: tuple[str, ...]) -> Catalog:

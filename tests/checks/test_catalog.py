@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,7 +20,7 @@ from dbops.checks.catalog import (
     RowPolicy,
     TableColumns,
 )
-from dbops.checks.catalog.pipeline import run_apart
+from dbops.checks.catalog.pipeline import run_apart, take_in
 from dbops.checks.catalog.read import read_catalog
 from dbops.checks.catalog.reads import reads
 from dbops.checks.catalog.rows import ROW_CLASSES
@@ -227,6 +228,17 @@ def test_a_role_that_may_not_look_at_locks_reads_the_catalog_all_the_same(
     catalog = snapshot(server.target(database.database, user="shut_out"))
     run_sql(database, "drop role shut_out")
     assert [relation.name for relation in catalog.rows(Relation)] == ["t"]
+
+
+def test_a_statement_does_not_run_out_of_time_while_this_side_is_busy(database: Target) -> None:
+    large = "select repeat('x', 1000) from generate_series(1, 1000)"  # more than what a socket holds
+    with read_only(database, statement_timeout=2) as session:
+        results = run_apart(session.connection, ["select 1", large])
+        next(results)
+        for _ in range(30):
+            time.sleep(0.1)
+            take_in(session.connection.pgconn)
+        assert [pq.ExecStatus.TUPLES_OK] == [result.status for result in results]
 
 
 def test_a_lost_connection_is_an_error_not_a_wait(database: Target, run_sql: Callable[..., Any]) -> None:

@@ -62,6 +62,8 @@ TABLE = Relation(
     rls_enabled=False,
     rls_forced=False,
     replica_identity="d",
+    inherits=False,
+    has_children=False,
 )
 
 

@@ -32,11 +32,12 @@ class Place(NamedTuple):
 def retype(catalog: Catalog, places: Iterable[Place], data_type: int, modifier: int) -> Fix | None:
     """Return what gives columns (and what refers to them, where it would be too narrow) a type; None if no ALTER can.
 
-    A column by which a table is partitioned cannot be changed, nor one that the snapshot does not have.
+    A column by which a table is partitioned cannot be changed, nor one that the snapshot does not have, nor one that a
+    table may have from another that it inherits from.
     """
     wanted = [declared(catalog, place) for place in places]
     found = _with_referring(catalog, [place for place in wanted if place], data_type)
-    if None in wanted or any(_partitions_by(catalog, place) for place in found):
+    if None in wanted or any(catalog.relations[p.table].inherits or _partitions_by(catalog, p) for p in found):
         return None
     by_table: dict[int, list[Place]] = defaultdict(list)
     for place in found:

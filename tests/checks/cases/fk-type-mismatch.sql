@@ -12,6 +12,13 @@ create table visit (id bigint primary key, clinic_id integer references clinic);
 create table room (clinic_id bigint, number integer, primary key (clinic_id, number));
 create table visit (id bigint primary key, clinic_id bigint, number smallint, foreign key (clinic_id, number) references room);
 
+-- case: a column that is inherited is not given another type where it is inherited
+-- finds: public.special_visit
+-- unfixed: public.special_visit
+create table clinic (id bigint primary key);
+create table visit (id bigint primary key, clinic_id integer);
+create table special_visit (foreign key (clinic_id) references clinic) inherits (visit);
+
 -- case: a domain over integer refers to a bigint
 -- finds: public.visit
 -- says: clinic_id (public.clinic_number)

@@ -33,6 +33,12 @@ create unlogged table visit (at date);
 create table visit (id bigint primary key);
 create table special_visit () inherits (visit);
 
+-- case: a table that others inherit from can be given no identity column
+-- finds: public.special_visit, public.visit
+-- unfixed: public.visit
+create table visit (at date);
+create table special_visit () inherits (visit);
+
 -- case: partitioned, once, on the parent
 -- finds: public.visit
 create table visit (id bigint, at date) partition by range (at);

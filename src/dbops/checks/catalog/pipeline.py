@@ -87,6 +87,14 @@ def run_apart(
         yield from run_apart(connection, statements, take=take)
 
 
+def take_in(pgconn: PGconn) -> None:
+    """Take in what the server has sent, and wait for nothing: while nobody does, its statement's time runs out."""
+    here = select.poll()
+    here.register(pgconn.socket, select.POLLIN)
+    while here.poll(0) and pgconn.status == pq.ConnStatus.OK:
+        pgconn.consume_input()
+
+
 def _send(pgconn: PGconn, *statements: bytes) -> None:
     for statement in statements:
         pgconn.send_query_params(statement, None)

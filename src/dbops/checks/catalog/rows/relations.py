@@ -11,9 +11,10 @@ from dbops.checks.catalog.rows.base import read
 class Relation(NamedTuple):
     """A table (`kind` r), partitioned table (p), view (v), materialised view (m) or foreign table (f).
 
-    `parent` is the table it is a partition of. `rows` and `pages` are the planner's estimates; `rows` is -1 where
-    nothing has counted yet (0 before 14). `partition_columns` has 0 for an expression, and is empty but for p.
-    `replica_identity`: d default, i index, f full, n nothing.
+    `parent` is the table it is a partition of; `inherits` and `has_children` are about inheritance of the plain kind.
+    `rows` and `pages` are the planner's estimates; `rows` is -1 where nothing has counted yet (0 before 14).
+    `partition_columns` has 0 for an expression, and is empty but for p. `replica_identity`: d default, i index, f full,
+    n nothing.
     """
 
     oid: int
@@ -29,6 +30,8 @@ class Relation(NamedTuple):
     rls_enabled: bool
     rls_forced: bool
     replica_identity: str
+    inherits: bool
+    has_children: bool
 
     @property
     def is_table(self) -> bool:

@@ -13,6 +13,9 @@ select s.oid
      , s.relrowsecurity as rls_enabled
      , s.relforcerowsecurity as rls_forced
      , s.relreplident as replica_identity
+     , not s.relispartition and s.oid in (select i.inhrelid from pg_catalog.pg_inherits as i) as inherits
+     , s.relkind <> 'p' and s.relhassubclass
+       and s.oid in (select i.inhparent from pg_catalog.pg_inherits as i) as has_children
   from scope as s
   left join pg_catalog.pg_inherits as h on h.inhrelid = s.oid and s.relispartition
   left join pg_catalog.pg_partitioned_table as p on p.partrelid = s.oid

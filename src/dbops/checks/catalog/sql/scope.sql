@@ -9,6 +9,7 @@ select c.oid
      , c.relam
      , c.relpersistence
      , c.relispartition
+     , c.relhassubclass
      , c.relreplident
      , c.relrowsecurity
      , c.relforcerowsecurity

@@ -202,7 +202,7 @@ def _fix(catalog: Catalog, table: Relation, index: Index | None) -> Fix | None:
             locks="ACCESS EXCLUSIVE on the table for an instant: the columns are NOT NULL already, nothing is read."
             " The index takes the name of the constraint.",
         )
-    if table.is_partitioned:
+    if table.is_partitioned or table.has_children:  # of identity columns the server says: not recursively
         return None
     number = _row_number_name(catalog, table)
     return Fix(
