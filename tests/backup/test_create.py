@@ -364,3 +364,10 @@ def test_telemetry_that_cannot_be_kept_is_an_error(erp: Target, store: LocalStor
     (store.directory / "backup-report.jsonl").symlink_to(tmp_path / "elsewhere")
     error = _attempt(erp, store, tmp_path, BackupOptions())
     assert isinstance(error, EvidenceNotKeptError)
+    assert () == store.backups()
+
+
+def test_telemetry_that_has_no_place_is_told_before_the_dump(erp: Target, store: LocalStore, tmp_path: Path) -> None:
+    error = _attempt(erp, store, tmp_path, BackupOptions(report_path=tmp_path / "missing" / "report.jsonl"))
+    assert isinstance(error, EvidenceNotKeptError)
+    assert () == store.backups()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbops.errors import DbopsError, LockedError, StoppedError
+from dbops.errors import DbopsError, EvidenceNotKeptError, LockedError, StoppedError
 from dbops.evidence.judge import error_code
 from dbops.files import append_line
 from dbops.model import rfc3339
@@ -57,7 +58,14 @@ class Line:
 
 @contextlib.contextmanager
 def telling(path: Path, run: Run) -> Iterator[Line]:
-    """Append the run's line to `path` when the block ends. Raises EvidenceNotKeptError when it cannot be kept."""
+    """Append the run's line to `path` when the block ends. Raises EvidenceNotKeptError when it cannot be kept.
+
+    Where that can be seen beforehand, it is: not after a dump of hours.
+    """
+    if path.is_symlink() or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise EvidenceNotKeptError(
+            f"the line about this run cannot be written to {path}", hint="name a file in a directory of your own"
+        )
     line = Line()
     started = run.clock.monotonic()
     try:
