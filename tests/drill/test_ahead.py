@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,12 +51,33 @@ def test_one_of_other_programs_is_gone_before_another_is_made(
         assert (True, False) == (server.ended, server.directory.exists())
 
 
+def _interrupt(ahead: ServerAhead) -> None:
+    ahead._making.result()
+    raise KeyboardInterrupt
+
+
 def test_a_block_that_is_left_by_an_error_leaves_no_server(watch: Stopwatch, binaries: Binaries) -> None:
     ahead = ServerAhead(watch, binaries)
     with pytest.raises(KeyboardInterrupt), ahead:
-        raise KeyboardInterrupt
+        _interrupt(ahead)
     server = ahead._making.result()
     assert (True, False) == (server.ended, server.directory.exists())
+
+
+def test_a_block_that_is_left_by_an_error_does_not_wait_for_the_server(
+    watch: Stopwatch, binaries: Binaries, tmp_path: Path
+) -> None:
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    for name in ("initdb", "postgres"):
+        (slow / name).write_text("#!/bin/sh\nexec sleep 60\n")
+        (slow / name).chmod(0o755)
+    ahead = ServerAhead(watch, replace(binaries, directory=slow))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), ahead:
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 10
+    assert not ahead._wanted.directory.exists()
 
 
 def test_a_server_that_cannot_be_made_is_told_to_who_takes_it_and_to_nobody_else(

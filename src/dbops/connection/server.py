@@ -119,6 +119,7 @@ class ScratchServer:
         self._settings = {**_defaults(binaries.major), **(settings or {})}
         self._stack = contextlib.ExitStack()
         self._running: Running | None = None
+        self._given_up = False
 
     def __enter__(self) -> Self:
         registry.sweep()
@@ -195,6 +196,14 @@ class ScratchServer:
         """Tell the server to end at once, from any thread; whoever talks to it hears, and `stop` still cleans up."""
         self._process.send(_SIGNALS["immediate"])
 
+    def give_up(self) -> None:
+        """Have a start that is going on fail soon, from any thread: nobody wants the server any more."""
+        self._given_up = True
+
+    def _look(self) -> None:
+        if self._given_up:
+            raise UnavailableError("the scratch server was given up while it was being made")
+
     def _prepare(self, stack: contextlib.ExitStack) -> None:
         user = unprivileged()
         disguise = None if user else inner_user()
@@ -252,7 +261,7 @@ class ScratchServer:
         try:
             run(
                 self.binaries.program("initdb"), arguments, output=self.directory / "initdb", deadline=INITDB_SECONDS,
-                surroundings=self._around,
+                surroundings=self._around, on_tick=self._look,
             ).check(hint=hint)  # fmt: skip
         except NamespaceRefusedError as error:
             raise no_entry(os.geteuid()) from error
@@ -290,6 +299,7 @@ class ScratchServer:
     def _await_ready(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not self._is_ready():
+            self._look()
             exit_code = self._process.wait(_READY_POLL_SECONDS)
             if exit_code is not None:
                 raise ProgramFailedError(f"the scratch server {ending(exit_code)}: {self.last_words()}")

@@ -25,17 +25,21 @@ PHASE = "provision/server"
 
 
 class ServerAhead:
-    """A server that is being made; leaving the block ends it, whether it was taken or not."""
+    """A server that is being made; leaving the block ends it, whether it was taken or not.
+
+    A block that is left by an error, a hash that is wrong say, does not wait until the server is there.
+    """
 
     def __init__(self, watch: Stopwatch, binaries: Binaries) -> None:
         self._watch = watch
         self._binaries = binaries
+        self._wanted = server_for(binaries)
         self._stack = contextlib.ExitStack()
         self._server = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._server)
-        self._making = self._stack.enter_context(Background(self._make, cancel=lambda: None))
+        self._making = self._stack.enter_context(Background(self._make, cancel=self._wanted.give_up))
         return self
 
     def __exit__(
@@ -45,7 +49,7 @@ class ServerAhead:
 
     def _make(self) -> ScratchServer:
         with self._watch.phase(PHASE):
-            return self._server.enter_context(server_for(self._binaries))
+            return self._server.enter_context(self._wanted)
 
     def take(self, binaries: Binaries) -> ScratchServer | None:
         """Return the server once it takes connections; None, and it is gone, where other programs are wanted.
