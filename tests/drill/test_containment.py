@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,13 +113,19 @@ def test_nothing_is_loaded_into_it(copy: Copy, setting: str) -> None:
 
 def test_that_it_archives_nothing_is_asked_before_anything_else() -> None:
     settings = {"log_statement": "all", "log_min_messages": "log", "fsync": "off"}
-    with (
-        ScratchServer(find_server(None, environ=os.environ), settings=settings) as server,
-        server.log_path.open() as log,
-    ):
-        said = [json.loads(line)["message"] for line in log]
-    statements = [text.removeprefix("statement: ") for text in said if text.startswith("statement: ")]
-    assert "show archive_mode" == statements[0]
+    with ScratchServer(find_server(None, environ=os.environ), settings=settings) as server:
+        statements = _statements(server.log_path)
+        end = time.monotonic() + 10
+        while not statements and time.monotonic() < end:  # a process of its own writes the log
+            time.sleep(0.05)
+            statements = _statements(server.log_path)
+    assert ["show archive_mode"] == statements[:1]
+
+
+def _statements(path: Path) -> list[str]:
+    with path.open() as log:
+        said = [json.loads(line)["message"] for line in log if line.endswith("\n")]
+    return [text.removeprefix("statement: ") for text in said if text.startswith("statement: ")]
 
 
 def test_leaving_it_by_an_error_leaves_nothing() -> None:
