@@ -40,11 +40,11 @@ class Torn:
     bytes: int
 
 
-def secure_directory(path: Path, *, error: type[DbopsError] = EvidenceNotKeptError) -> Path:
+def secure_directory(path: Path, *, error: type[DbopsError] = EvidenceNotKeptError, to_write: bool = True) -> Path:
     """Return `path` as a directory that only its owner writes to, created with mode 0700 where missing.
 
     Raises `error` for a symbolic link, a file, a world-writable directory, one of another user (root accepts any
-    owner, everybody accepts root's), and for one that cannot be created or written to.
+    owner, everybody accepts root's), and for one that cannot be created or, unless it is only read, written to.
     """
     try:
         _create(path)
@@ -54,7 +54,7 @@ def secure_directory(path: Path, *, error: type[DbopsError] = EvidenceNotKeptErr
     wrong = _what_is_unsafe(status)
     if wrong:
         raise error(f"{path} is not a safe place to keep files: {wrong}", hint=_MEND.get(wrong, _ELSEWHERE))
-    if not os.access(path, os.W_OK | os.X_OK):
+    if to_write and not os.access(path, os.W_OK | os.X_OK):
         raise error(f"{path} cannot be written to by uid {os.geteuid()}", hint=_ELSEWHERE)
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pyrage
@@ -125,6 +126,20 @@ def test_verify_finds_a_backup_that_was_replaced_as_a_whole(made: Any, dbops: Db
     answered = dbops("backup", "verify", "--json")
     assert 1 == answered.code
     assert "sealed" in answered.report["checks"][0]["findings"][0]["detail"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_verify_looks_at_a_directory_that_can_only_be_read(made: Any, dbops: Dbops, bare_environment: Path) -> None:
+    backup_id, directory = made(), bare_environment / "backups"
+    directory.chmod(0o500)
+    try:
+        looked = dbops("backup", "verify", "--json")
+        held = dbops("backup", "hold", backup_id, "--reason", "for the auditor")
+    finally:
+        directory.chmod(0o700)
+    assert (0, "pass") == (looked.code, looked.report["verdict"])
+    assert any("is not kept beside the backups" in note for note in looked.report["notes"])
+    assert 3 == held.code
 
 
 def test_verify_can_rebuild_the_schema(made: Any, dbops: Dbops) -> None:

@@ -156,7 +156,7 @@ def verify(options: BackupVerifyOptions) -> Outcome:
     store = LocalStore.existing(settings.backup_dir)
     with (
         recorded(options, settings, "backup verify", "backup") as (run, progress),
-        telling(store.directory / REPORT, run) as line,
+        telling(store.directory / REPORT, run, read_only=True) as line,
     ):
         chosen = [store.find(one) for one in options.ids or ()]
         wanted = chosen or (everything(store) if options.all else newest_of_each(store))

@@ -359,6 +359,9 @@ class Run:
                     self.add_artifact(path)
                 except OSError as cause:
                     self.note(f"{name} could not be read and is not among the artifacts: {cause.strerror}")
+        if directory.is_dir():  # what the sealed report names is there after a power cut, too
+            with keeping(directory):
+                sync_directory(directory)
 
     def _draft(self, error: BaseException | None) -> Report:
         """Return the report as it stands; verdict and exit code are for `judge` to fill in."""

@@ -64,10 +64,13 @@ class LocalStore:
 
     @classmethod
     def existing(cls, directory: Path) -> Self:
-        """Return the store in `directory`; UnavailableError where there is none, which may be a mount that failed."""
+        """Return the store in `directory`; UnavailableError where there is none, which may be a mount that failed.
+
+        It may be one that can only be read: whatever then has to write says that it cannot.
+        """
         if not directory.is_dir():
             raise UnavailableError(f"there is no backup directory {directory}", hint="make a backup: dbops backup")
-        return cls.open(directory)
+        return cls(secure_directory(directory.absolute(), error=UnavailableError, to_write=False))
 
     def lock(self, key: str, *, holder: str) -> AbstractContextManager[None]:
         """Hold this store for one database; LockedError at once when another run does."""
