@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from dbops.backup.archive import Archiver
 from dbops.backup.making import Making, timed
 from dbops.backup.preflight import check
-from dbops.backup.telemetry import telling
+from dbops.backup.telemetry import refuse_unwritable, telling
 from dbops.connection.deadline import Deadline
 from dbops.connection.session import read_only
 from dbops.connection.workspace import workspace
@@ -50,6 +50,8 @@ def create_backup(
     the telemetry cannot be written.
     """
     report_path = options.report_path or store.directory / "backup-report.jsonl"
+    if options.report_path:  # elsewhere; that the store can be written to is its own to say
+        refuse_unwritable(report_path)
     deadline = Deadline.after(options.deadline)
     if options.recipients:
         parse_recipients(options.recipients)  # a misspelt key is told at once, not after the dump

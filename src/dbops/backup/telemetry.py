@@ -56,21 +56,25 @@ class Line:
         self.outcome = "planned" if dry_run else "pruned"
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise EvidenceNotKeptError where it can be seen that no line can be written: not after a dump of hours."""
+    if path.is_symlink() or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise EvidenceNotKeptError(
+            f"the line about this run cannot be written to {path}", hint="name a file in a directory of your own"
+        )
+
+
 @contextlib.contextmanager
 def telling(path: Path, run: Run, *, read_only: bool = False) -> Iterator[Line]:
     """Append the run's line to `path` when the block ends. Raises EvidenceNotKeptError when it cannot be kept.
 
-    Where that can be seen beforehand, it is: not after a dump of hours. A run that would have written nothing else
-    there (`read_only`) does without where it may not; the sealed report says the same, and more.
+    A run that would have written nothing else there (`read_only`) does without where it may not; the sealed report says
+    the same, and more.
     """
     if read_only and not os.access(path.parent, os.W_OK):
         run.note(f"no line about this run was written to {path}: its directory can only be read")
         yield Line()
         return
-    if path.is_symlink() or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise EvidenceNotKeptError(
-            f"the line about this run cannot be written to {path}", hint="name a file in a directory of your own"
-        )
     line = Line()
     started = run.clock.monotonic()
     try:
