@@ -50,8 +50,7 @@ def create_backup(
     the telemetry cannot be written.
     """
     report_path = options.report_path or store.directory / "backup-report.jsonl"
-    if options.report_path:  # elsewhere; that the store can be written to is its own to say
-        refuse_unwritable(report_path)
+    refuse_unwritable(report_path, store.directory)
     deadline = Deadline.after(options.deadline)
     if options.recipients:
         parse_recipients(options.recipients)  # a misspelt key is told at once, not after the dump

@@ -56,9 +56,13 @@ class Line:
         self.outcome = "planned" if dry_run else "pruned"
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Raise EvidenceNotKeptError where it can be seen that no line can be written: not after a dump of hours."""
-    if path.is_symlink() or path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+def refuse_unwritable(path: Path, store: Path) -> None:
+    """Raise EvidenceNotKeptError where it can be seen that no line can be written: not after a dump of hours.
+
+    Whether the directory of the `store` can be written to is the store's to say.
+    """
+    closed = path.parent != store and not os.access(path.parent, os.W_OK | os.X_OK)
+    if path.is_symlink() or path.is_dir() or closed:
         raise EvidenceNotKeptError(
             f"the line about this run cannot be written to {path}", hint="name a file in a directory of your own"
         )
