@@ -108,8 +108,12 @@ def test_damage_to_any_other_file_of_a_backup_is_found(
         verify_hashes(stored)
 
 
-def test_two_dumps_swapped_are_found(erp: Target, back_up: Callable[..., StoredBackup], tmp_path: Path) -> None:
-    first, second = back_up(erp), back_up(erp)
+def test_two_dumps_swapped_are_found(
+    erp: Target, run_sql: Callable[..., object], back_up: Callable[..., StoredBackup], tmp_path: Path
+) -> None:
+    first = back_up(erp)
+    run_sql(erp, "create table later (i int)")  # two dumps of one second and the same content would be the same
+    second = back_up(erp)
     first.dump.rename(tmp_path / "aside")
     second.dump.rename(first.dump)
     (tmp_path / "aside").rename(second.dump)
