@@ -133,8 +133,8 @@ class Amcheck:
     def _there(self) -> tuple[int, list[BTree]]:
         """Return how many tables and indexes there are to look at, and the B-trees among them."""
         with self.copy.read() as session:
-            rows = session.fetch_all(_sql("btrees"))
-            return int(session.fetch_all(_sql("with_pages"))[0][0]), [BTree(*row) for row in rows]
+            rows = session.fetch_all(_sql("heaps") + _sql("btrees"))
+            return int(session.fetch_all(_sql("heaps") + _sql("with_pages"))[0][0]), [BTree(*row) for row in rows]
 
     def _judge(self, completed: list[Completed], scope: Scope, title: str, method: str) -> Check:
         damage = list({one.fingerprint: one for ended in completed for one in _damage(ended.stdout)}.values())

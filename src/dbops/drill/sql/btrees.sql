@@ -1,18 +1,4 @@
 -- Every B-tree that pg_amcheck looks into, and how much has to be read to look for each row in it.
-with tables as (
-    select c.oid, c.reltoastrelid
-    from pg_catalog.pg_class as c
-    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'm')
-        and c.relpersistence <> 't'
-        and n.nspname !~ '^pg_'
-        and n.nspname <> 'information_schema'
-),
-heaps as (
-    select t.oid from tables as t
-    union all
-    select t.reltoastrelid from tables as t where t.reltoastrelid <> 0
-)
 select
     n.nspname::pg_catalog.text as schema,
     c.relname::pg_catalog.text as name,
