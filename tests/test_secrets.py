@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 from dbops import secrets
-from dbops.secrets import MASK, holds_secret, redact, remember, remember_url
+from dbops.secrets import MASK, holds_secret, redact, remember, remember_url, say_aloud
 
 HOSTILE = "p%40ss@:/ '\"\\w"
 
@@ -15,6 +15,7 @@ HOSTILE = "p%40ss@:/ '\"\\w"
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_known", ())
+    monkeypatch.setattr(secrets, "_aloud", frozenset())
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,16 @@ def test_a_text_is_told_to_hold_a_secret_unless_it_is_only_a_plausible_name() ->
     assert redact("/var/lib/postgres") == f"/var/lib/{MASK}"
     assert holds_secret("it is S3cret!")
     assert holds_secret("postgresql://u:x@h")
+
+
+def test_a_password_that_is_the_name_of_the_user_is_hidden_only_where_it_is_a_password() -> None:
+    remember("app")
+    say_aloud("app", "shop")
+    assert redact("create index on app.orders (id)") == "create index on app.orders (id)"
+    assert redact("postgresql://app:app@h/app password=app") == f"postgresql://app:{MASK}@h/app password={MASK}"
+
+
+def test_a_password_that_is_no_plausible_name_is_hidden_even_where_a_user_has_it_as_a_name() -> None:
+    remember("S3cret!")
+    say_aloud("S3cret!")
+    assert redact("S3cret!") == MASK

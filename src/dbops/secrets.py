@@ -20,6 +20,8 @@ _SHORTEST = 3
 
 # Rebound as a whole, never mutated: a reader on another thread sees the old set or the new one.
 _known: tuple[str, ...] = ()
+# Names that are printed as they are.
+_aloud: frozenset[str] = frozenset()
 
 _PLAUSIBLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,15}")
 _URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+.:-]*://[^\s:/@'\"]*:)[^\s@'\"]*(?=@)", re.IGNORECASE)
@@ -53,10 +55,20 @@ def remember(secret: str) -> None:
     _known = tuple(sorted({*_known, *spellings}, key=len, reverse=True))
 
 
+def say_aloud(*names: str) -> None:
+    """Tell the names of a user and a database, which are printed: a password that is one of them is not looked for.
+
+    With app:app@host/app the mask would hide nothing, and the SQL that mends a table of schema `app` would not run.
+    """
+    global _aloud  # noqa: PLW0603  (as in `remember`)
+    _aloud |= {name for name in names if _PLAUSIBLE_NAME.fullmatch(name)}
+
+
 def redact(text: str) -> str:
     """Return `text` with every remembered secret, and everything that looks like a password, masked."""
     for spelling in _known:
-        text = text.replace(spelling, MASK)
+        if spelling not in _aloud:
+            text = text.replace(spelling, MASK)
     text = _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
     return _KEYWORD_PASSWORD.sub(rf"\g<head>{MASK}", text)
 

@@ -110,6 +110,19 @@ def test_a_right_password_is_in_no_output_and_no_file(
     assert CANARY.encode() not in everything_in(bare_environment)
 
 
+def test_sql_for_a_schema_that_is_called_like_the_password_runs_as_printed(
+    dbops: Dbops, guarded_server: ScratchServer, url_of: UrlOf
+) -> None:
+    with scratch(guarded_server, "postgres") as connection:
+        connection.execute("create role dbops_app login password 'dbops_app'")
+        connection.execute("create schema dbops_app create table keyless (id int)")
+    url = url_of(guarded_server.target(user="dbops_app"), password="dbops_app")
+    answered = dbops("audit", "--select=no-primary-key", "--json", "--database-url", url)
+    (check,) = answered.report["checks"]
+    assert ["dbops_app.keyless"] == [finding["object"] for finding in check["findings"]]
+    assert check["findings"][0]["fix"].startswith("alter table dbops_app.keyless add ")
+
+
 def test_a_missing_database_exits_3_and_is_named(dbops: Dbops, database: Target, url_of: UrlOf) -> None:
     answered = dbops("audit", "--database-url", url_of(database, database="nowhere"))
     assert 3 == answered.code

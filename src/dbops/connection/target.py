@@ -25,7 +25,7 @@ from dbops import __version__
 from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, is_port, nearest, parse_dsn, split_secrets
 from dbops.connection.service_file import read_service
 from dbops.errors import NoTargetError, UsageError
-from dbops.secrets import remember
+from dbops.secrets import remember, say_aloud
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,7 @@ class Target:
             password = found
         if password:
             remember(password)
+        say_aloud(parameters.get("user", ""), parameters.get("dbname", ""))
         return cls(
             parameters=MappingProxyType(dict(taken_apart.parameters)),
             password=password or None,
