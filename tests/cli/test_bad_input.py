@@ -150,6 +150,24 @@ def test_a_configuration_that_is_not_there_exits_2(dbops: Dbops) -> None:
     assert "nowhere.toml" in answered.err
 
 
+@pytest.mark.parametrize(
+    "words", [("backup", "--backup-dir="), ("audit", "--json", "--log-dir", ""), ("drill", "--artifact=")]
+)
+def test_a_name_that_is_empty_is_not_taken_for_the_working_directory(
+    dbops: Dbops, bare_environment: Path, words: tuple[str, ...]
+) -> None:
+    answered = dbops(*words, "--database-url=postgresql://me@h/d")
+    assert 2 == answered.code
+    assert " is empty\n  is the variable it is taken from set?" in answered.err
+    assert [] == list(bare_environment.iterdir())
+
+
+def test_a_configuration_without_an_end_is_none(dbops: Dbops) -> None:
+    answered = dbops("audit", "--config", "/dev/zero")
+    assert 2 == answered.code
+    assert "/dev/zero is no configuration: it is longer than 1 MiB" in answered.err
+
+
 def make_world_writable(directory: Path) -> None:
     directory.mkdir()
     directory.chmod(0o777)

@@ -267,10 +267,11 @@ def test_a_reader_of_a_page_that_went_away_is_no_verdict(bare_environment: Path)
     assert "" == done.stderr
 
 
-def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: Path) -> None:
+@pytest.mark.parametrize("words", [["config", "show"], ["--help"], ["audit", "--help"], ["--version"]])
+def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: Path, words: list[str]) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = run_child(
-            "import sys; from dbops.__main__ import main; sys.exit(main(['config', 'show']))",
+            f"import sys; from dbops.__main__ import main; sys.exit(main({words!r}))",
             stdout=full,
             stderr=subprocess.PIPE,
             cwd=bare_environment,

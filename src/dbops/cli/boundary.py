@@ -140,8 +140,12 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
         raise
     except OSError as error:
         _discard(sys.stdout)  # what is still buffered would fail again when the process ends
-        hint = f"it is kept as {outcome.kept}" if outcome.kept else "free some space, or name another place"
-        raise EvidenceNotKeptError(f"standard output cannot be written to: {error.strerror}", hint=hint) from error
+        raise _unwritable(error, outcome.kept) from error
+
+
+def _unwritable(error: OSError, kept: Path | None = None) -> EvidenceNotKeptError:
+    hint = f"it is kept as {kept}" if kept else "free some space, or name another place"
+    return EvidenceNotKeptError(f"standard output cannot be written to: {error.strerror}", hint=hint)
 
 
 def _render(outcome: Outcome, chosen: Format, stream: TextIO, view: View) -> None:
@@ -203,6 +207,8 @@ def _as_ours(error: BaseException, invocation: Invocation) -> BaseException:
     """Return a mistake on the command line, which Typer reports its own way, as a UsageError; leave everything else."""
     if isinstance(error, typer.Abort):
         return KeyboardInterrupt()
+    if isinstance(error, OSError) and invocation.options is None:  # no command has begun: it is help, or the version
+        return _unwritable(error)
     if not isinstance(error, typer.TyperException):
         return error
     if unnamed := _unnamed(error):

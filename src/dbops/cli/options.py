@@ -22,7 +22,7 @@ from dbops.render.formats import LISTABLE, Format, View, format_of
 from dbops.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dbops.model import Report
 
@@ -287,6 +287,7 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
 
     def run(ctx: typer.Context, **values: Any) -> Outcome | None:
         ctx.obj.options = options = kind(**values)
+        _refuse_empty(ctx.obj.words)
         if ctx.invoked_subcommand is not None:
             _refuse_lost(ctx, values)
             return None
@@ -317,6 +318,18 @@ def _load_driver() -> None:
 
     with uninterrupted():
         import psycopg  # noqa: F401
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Raise UsageError for `--log-dir "$UNSET"`: as a path the empty word would be the working directory.
+
+    The connection string has words of its own for that.
+    """
+    for before, word in itertools.pairwise(["dbops", *words]):
+        name, equals, value = word.partition("=") if word.startswith("--") else (before, "=", word)
+        if equals and not value and name != "--database-url":
+            what = name if name.startswith("--") else "an argument"
+            raise UsageError(f"{what} is empty", hint="is the variable it is taken from set?")
 
 
 def _refuse_lost(context: typer.Context, values: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_NAME = "dbops.toml"
+# What is longer is no configuration: /dev/zero, or a dump in its place, would fill the memory.
+_MOST_BYTES = 1 << 20
 _OURS = re.compile(r"(?:DBOPS_|PG)[A-Z0-9_]+|DATABASE_URL")
 _SECRET_KEY = re.compile(
     r"passw(?:or)?d|passphrase|passwd|secret|api_?key|private_?key|credential|\btoken", re.IGNORECASE
@@ -92,11 +94,14 @@ def read_config(path: Path, cwd: Path) -> ConfigFile:
     """Return the file, read and checked for secrets; ConfigurationError names the file and, where known, the line."""
     shown = str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(
             f"the configuration {shown} cannot be read: {error.strerror}", hint="correct --config, or its permissions"
         ) from None
+    if len(data) > _MOST_BYTES:
+        raise ConfigurationError(f"{shown} is no configuration: it is longer than 1 MiB", hint="correct --config")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
         values = tomllib.loads(text)
@@ -108,10 +113,10 @@ def read_config(path: Path, cwd: Path) -> ConfigFile:
     except RecursionError:
         raise ConfigurationError(f"{shown} is nested too deeply", hint="tables of tables go two levels deep") from None
     base = path.parent if path.is_file() else cwd
-    file = ConfigFile(path, base, shown, values, lines_of(text), hashlib.sha256(data).hexdigest())
+    config = ConfigFile(path, base, shown, values, lines_of(text), hashlib.sha256(data).hexdigest())
     for where, value in _leaves(values):
-        _refuse_secret(file, where, value)
-    return file
+        _refuse_secret(config, where, value)
+    return config
 
 
 def _not_toml(error: tomllib.TOMLDecodeError, shown: str, text: str) -> ConfigurationError:
