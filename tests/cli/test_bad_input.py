@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.connection.binaries import find_server
+from dbops.connection.registry import sweep
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
 
@@ -162,6 +163,15 @@ def test_a_name_that_is_empty_is_not_taken_for_the_working_directory(
     assert [] == list(bare_environment.iterdir())
 
 
+def test_an_empty_directory_in_dbops_toml_is_not_taken_for_the_working_directory(
+    dbops: Dbops, bare_environment: Path
+) -> None:
+    (bare_environment / "dbops.toml").write_text("[backup]\ndir = ''\n")
+    answered = dbops("backup", "--database-url=postgresql://me@h/d")
+    assert 2 == answered.code
+    assert "dbops.toml:2: backup.dir is empty" in answered.err
+
+
 def test_a_configuration_without_an_end_is_none(dbops: Dbops) -> None:
     answered = dbops("audit", "--config", "/dev/zero")
     assert 2 == answered.code
@@ -272,6 +282,23 @@ def test_a_signal_ends_the_servers_of_a_demo(bare_environment: Path) -> None:
     assert [130, "inconclusive"] == [json.loads(out)[name] for name in ("exitCode", "verdict")]
     # The kernel may need a moment to take a killed process away.
     wait_until(lambda: not set(started) & set(processes()))
+
+
+def test_what_a_killed_demo_leaves_is_removed_by_the_next_run(bare_environment: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "dbops", "demo", "--quiet"], env={**os.environ, "TMPDIR": str(temporary)}
+    ) as process:
+        wait_until(lambda: "postgres" in " ".join(descendants(process.pid).values()))
+        assert list(temporary.iterdir())
+        process.kill()
+
+    def swept() -> bool:
+        sweep()
+        return not list(temporary.iterdir())
+
+    wait_until(swept)  # others sweep too, and may be at it
 
 
 def processes() -> dict[int, tuple[int, str]]:

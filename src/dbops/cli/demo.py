@@ -11,7 +11,6 @@ import contextlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,12 +45,13 @@ def demo(options: DemoOptions) -> Outcome:
     yours is touched; what stays is the evidence.
     """
     from dbops.cli.running import recorded, settings_of
+    from dbops.connection.workspace import workspace
     from dbops.demo.run import AUDIT_FOLDER, SUITE_FOLDER, Demo
 
     command, folder = ("demo --broken", AUDIT_FOLDER) if options.broken else ("demo", SUITE_FOLDER)
     settings, signer = _apart(settings_of(options))
     with contextlib.ExitStack() as stack:
-        backups = Path(stack.enter_context(TemporaryDirectory(prefix="dbops-demo-")))
+        backups = stack.enter_context(workspace())
         running = stack.enter_context(Demo(backups))
         with recorded(options, settings, command, folder, signer=signer) as (run, progress):
             _leave_public_key(signer, run)

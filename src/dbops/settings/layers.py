@@ -77,6 +77,8 @@ def from_file(file: ConfigFile | None, root: type[Table]) -> dict[str, Sourced]:
     found: dict[str, Sourced] = {}
     for where, value in _settings_in(file.values, root):
         name = ".".join(where)
+        if name in _PATHS and value == "":  # which would be the working directory, wherever that is
+            raise ConfigurationError(f"{file.place(where)}: {name} is empty", hint="name it, or leave the line out")
         found[name] = Sourced(_absolute(name, value, file.base), Rank.FILE, file.place(where))
     return found
 
