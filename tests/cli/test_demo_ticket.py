@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ def test_the_ticket_of_a_demo_verifies_in_another_directory_with_only_the_public
     assert (0, "") == (shown.code, "" if "PASS" in shown.out else shown.out)
     assert ["demo"] == [path.name for path in (bare_environment / "logs").iterdir()]
     (kept,) = (bare_environment / "logs" / "demo" / "resilience-suite").glob("*.json")
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("Verify: dbops ")]
+    assert 0 == dbops(*shlex.split(line)[2:]).code
     elsewhere = tmp_path / "ticket"
     elsewhere.mkdir()
     ticket, public = (Path(shutil.copy(path, elsewhere)) for path in (kept, kept.with_suffix(".pem.pub")))

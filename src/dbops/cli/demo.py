@@ -74,16 +74,13 @@ def _apart(settings: Settings) -> tuple[Settings, Signer | None]:
 
 
 def _leave_public_key(signer: Signer | None, run: Run) -> None:
-    """Put the public half of the demo's key beside its report, and say what to do with the two."""
+    """Put the public half of the demo's key beside its report."""
     from dbops.evidence.keys import write_public
 
     if signer is not None:
         public = run.report_path.with_suffix(".pem.pub")
         write_public(signer, public)
-        run.note(
-            f"signed with a key made for this run alone; anywhere: dbops evidence verify {run.report_path.name}"
-            f" --trust {public.name}"
-        )
+        run.note(f"signed with a key made for this run alone; its public half is {public.name}, beside the report")
 
 
 def _audits(report: Report, kept: Path) -> tuple[Report, ...]:

@@ -1,4 +1,4 @@
-"""The last lines: the verdict with what it rests on, where the evidence is, and the next command."""
+"""The last lines: the verdict with what it rests on, where the evidence is, how to verify it, and the next command."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dbops.render.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dbops.model import Check, Objective, Report
     from dbops.render.console import Page
@@ -36,8 +37,17 @@ def print_verdict(page: Page, report: Report, view: View) -> None:
     if view.kept is not None:
         sealed = "" if (report.seal or {}).get("status") == "signed" else " (unsigned)"
         page.line(("Evidence: ", "bold"), clean(os.path.relpath(view.kept)), sealed)
+        _print_key(page, view.kept)
     if report.problem is None:
         page.paragraph(("Next: ", "bold"), clean(next_command(report, view.again, view.same)), hang=6)
+
+
+def _print_key(page: Page, kept: Path) -> None:
+    """Print how to verify a report whose key was made for it alone: one line, to be pasted."""
+    public = kept.with_suffix(".pem.pub")
+    if public.exists():
+        report, key = map(shlex.quote, map(os.path.relpath, (kept, public)))
+        page.line(("Verify: ", "bold"), clean(f"dbops evidence verify {report} --trust {key}"))
 
 
 def _everything(report: Report) -> tuple[list[Check], list[Objective]]:
