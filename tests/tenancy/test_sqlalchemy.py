@@ -196,6 +196,37 @@ def test_a_connection_is_bound_again_after_autocommit_was_refused(engine: sa.Eng
         assert seen(connection) == [2]
 
 
+def test_a_connection_that_refused_a_claim_is_bound_by_its_next_statement_and_its_next_transaction(
+    app: Flask, engine: sa.Engine
+) -> None:
+    with tenant_context(1), engine.connect() as connection:
+        assert seen(connection) == [1]  # what the pool keeps of its transaction must not count later
+    with engine.connect() as connection:
+        with app.test_request_context(headers={"X-Org-Id": "2"}):
+            app.preprocess_request()
+            with pytest.raises(UnverifiedTenant):
+                seen(connection)
+        with tenant_context(1):
+            assert seen(connection) == [1]
+        connection.rollback()
+        with tenant_context(2):
+            assert seen(connection) == [2]
+
+
+@pytest.mark.parametrize("after", [1, None])
+def test_a_connection_goes_on_refusing_autocommit_until_that_is_off(engine: sa.Engine, after: int | None) -> None:
+    with tenant_context(1), engine.connect() as connection:
+        assert seen(connection) == [1]
+        connection.rollback()
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        for _ in range(2):
+            with tenant_context(after), pytest.raises(TenantBindingError, match="autocommit"):
+                seen(connection)
+        connection.rollback()
+        connection.execution_options(isolation_level="READ COMMITTED")
+        assert seen(connection) == [1]
+
+
 def test_two_phases_are_an_error(engine: sa.Engine) -> None:
     with tenant_context(1), engine.connect() as connection, pytest.raises(TenantBindingError, match="two-phase"):
         connection.begin_twophase()

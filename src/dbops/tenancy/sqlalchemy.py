@@ -11,7 +11,8 @@ The rules:
    statement runs. One that is bound stays so: a statement for another tenant raises, it does not run for the first.
 3. Rolling back to a savepoint takes back a setting that was set since; it is set again.
 4. AUTOCOMMIT and two-phase transactions are errors: there the setting would not hold.
-5. A claim that nobody has granted is refused, unless asked for.
+5. A claim that nobody has granted is refused, unless asked for. What speaks against a transaction is told by its first
+   statement, and not when it begins: a connection of SQLAlchemy whose BEGIN has raised never begins one again.
 
 What it does not do: bind what goes around the engine (`raw_connection()`); there no tenant is set, so policies show no
 row. An asynchronous engine is bound by its `sync_engine`.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from dbops.errors import DbopsError
 from dbops.tenancy.context import current
 from dbops.tenancy.opening import can_open
 from dbops.tenancy.postgres import SETTING, autocommit_error, checked_setting, is_idle, open_bound, tenant_setting
@@ -41,6 +43,7 @@ _BIND_ANY = text("select pg_catalog.set_config(:setting, :tenant, true)")
 _BOUND = "dbops_tenant"
 _BINDING = "dbops_tenant_binding"
 _TAKEN_BACK = "dbops_tenant_taken_back"
+_AUTOCOMMIT = "dbops_tenant_autocommit"
 _SAVEPOINTS = ("SAVEPOINT ", "ROLLBACK TO ", "RELEASE ")  # may be all that a failed transaction still takes
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -71,15 +74,27 @@ class _Binder:
         self._allow_unverified = allow_unverified
 
     def begin(self, connection: Connection) -> None:
-        """Bind the transaction that begins."""
-        _refuse_autocommit(connection)
-        self._bind(connection)
+        """Bind the transaction that begins, to nothing where something speaks against it."""
+        told = connection.info
+        told.pop(_TAKEN_BACK, None)
+        told.pop(_BOUND, None)
+        told[_AUTOCOMMIT] = _is_autocommit(connection)
+        if told[_AUTOCOMMIT]:
+            return
+        try:
+            tenant = self._wanted()
+        except DbopsError:  # which the first statement raises: it asks once more
+            tenant = ""
+        self._tell(connection, tenant)
+        told[_BOUND] = tenant
 
     def before_statement(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         """See that the transaction is still the one of the running code."""
         told = connection.info
         if _BINDING in told or statement.startswith(_SAVEPOINTS):  # the first is the statement that binds
             return
+        if told.get(_AUTOCOMMIT, False):
+            raise autocommit_error()
         wanted, bound = current().setting, told.get(_BOUND, "")
         if bound and told.pop(_TAKEN_BACK, False):
             self._tell(connection, bound)
@@ -90,14 +105,12 @@ class _Binder:
                 "the transaction is bound to another tenant than the running code works for",
                 hint="commit, roll back or close the session before the tenant changes",
             )
-        self._bind(connection)
-
-    def _bind(self, connection: Connection) -> None:
-        tenant = tenant_setting(allow_unverified=self._allow_unverified)
-        connection.info.pop(_TAKEN_BACK, None)
-        connection.info.pop(_BOUND, None)
+        tenant = self._wanted()
         self._tell(connection, tenant)
-        connection.info[_BOUND] = tenant
+        told[_BOUND] = tenant
+
+    def _wanted(self) -> str:
+        return tenant_setting(allow_unverified=self._allow_unverified)
 
     def _tell(self, connection: Connection, tenant: str) -> None:
         connection.info[_BINDING] = True
@@ -119,11 +132,10 @@ def _set(connection: Connection, setting: str, tenant: str) -> None:
         connection.execute(_BIND_ANY, {"setting": setting, "tenant": tenant})
 
 
-def _refuse_autocommit(connection: Connection) -> None:
+def _is_autocommit(connection: Connection) -> bool:
     options = connection.get_execution_options()
     said = getattr(connection.connection.dbapi_connection, "autocommit", False)
-    if said is True or options.get("isolation_level") == "AUTOCOMMIT":
-        raise autocommit_error()
+    return said is True or options.get("isolation_level") == "AUTOCOMMIT"
 
 
 def _refuse_two_phases(_connection: Connection, _xid: Any) -> None:
