@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,6 +218,10 @@ def refused_sign_ins(listening: Path, key: Authenticator) -> None:
     def challenge() -> str:
         return client.json("POST", "/sign-in/begin")[1]["challenge"]
 
+    def bare(answer: object) -> object:
+        challenge()
+        return answer
+
     refused = (401, {"error": "sign_in_refused"})
     answers = [
         lambda: key.answer(challenge(), origin="http://localhost.example"),
@@ -226,7 +231,7 @@ def refused_sign_ins(listening: Path, key: Authenticator) -> None:
         lambda: key.answer(challenge(), counter=0),
         lambda: key.answer(b64(b"x" * 32)),
         lambda: key.answer(challenge()) | {"id": "%"},
-        lambda: {"id": 1},
+        *(partial(bare, answer) for answer in ({"id": 1}, [], "id", 1)),
     ]
     for make in answers:
         assert client.json("POST", "/sign-in/finish", make()) == refused

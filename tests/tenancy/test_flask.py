@@ -17,6 +17,7 @@ from flask_login import LoginManager, UserMixin, login_user, logout_user
 from dbops.errors import ConfigurationError
 from dbops.tenancy import OrgContextConflict, OrgContextMissing, tenant_context
 from dbops.tenancy.flask import install_tenant_guard, resolve_org_id, tenant_exempt
+from dbops.tenancy.postgres import tenant_setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,9 +239,17 @@ def test_a_class_is_marked_in_its_decorators(app: Flask) -> None:
     assert ask(app, "/class").text == "None"
 
 
-def test_one_text_is_no_list_of_endpoints() -> None:
-    with pytest.raises(ConfigurationError, match="exempt_endpoints"):
-        install_tenant_guard(Flask("x"), exempt_endpoints="health")
+@pytest.mark.parametrize("option", ["exempt_endpoints", "headers", "parameters"])
+def test_one_text_is_no_list_of_names(option: str) -> None:
+    """Its letters would be the names, and the one that was meant would be read by nobody."""
+    with pytest.raises(ConfigurationError, match=option):
+        install_tenant_guard(Flask("x"), **{option: "X-Shop"})  # type: ignore[arg-type]
+
+
+def test_where_no_header_names_a_tenant_answers_vary_by_none(make_app: MakeApp) -> None:
+    app = make_app(headers=())
+    assert [ask(app).headers.get("Vary"), ask(app, user="one").headers.get("Vary")] == [None, None]
+    assert ask(app, "/?org_id=2", user="two", org="1").text == "2"
 
 
 def test_head_is_guarded_as_get_is(app: Flask) -> None:
@@ -592,6 +601,17 @@ def test_a_refusal_is_logged_with_its_reason_and_without_the_query(
     assert "canary" not in message
     assert "\n" not in message
     assert len(message) < 200
+
+
+def test_a_claim_that_came_as_far_as_the_database_is_logged_with_its_source(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/bound", "bound", lambda: tenant_setting(allow_unverified=False))
+    with caplog.at_level(logging.WARNING, "dbops.tenancy"):
+        assert refused(ask(app, "/bound?org_id=7")) == (403, "org_forbidden")
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused: org_forbidden, parameter org_id, endpoint bound, claimed '7'"
+    ]
 
 
 def test_a_guard_keeps_no_application_alive() -> None:

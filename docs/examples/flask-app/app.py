@@ -70,6 +70,8 @@ def _add_sign_in(app: Flask, store: Store, origin: str) -> None:
     @tenant_exempt
     def finish() -> dict[str, int]:
         answer = request.get_json()
+        if not isinstance(answer, dict):
+            raise RefusedError("no answer of an authenticator")
         challenge = session.pop("challenge", "")
         challenges.take(challenge)
         passkey = store.passkey(decode(answer.get("id")))

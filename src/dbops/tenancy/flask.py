@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbops.errors import ConfigurationError
 from dbops.tenancy import context
-from dbops.tenancy.claims import HEADERS, PARAMETERS, ClaimNames, Reason, Refusal, settle
+from dbops.tenancy.claims import HEADERS, PARAMETERS, Claim, ClaimNames, Reason, Refusal, settle
 from dbops.tenancy.context import NO_TENANT, Enclosing, Tenant
 from dbops.tenancy.decide import decide
 from dbops.tenancy.environment import DEFAULT, ENVIRONMENTS, STRICT, Boundaries, strictness
@@ -109,8 +109,9 @@ def install_tenant_guard(  # noqa: PLR0913  (each is one decision of the applica
         raise ConfigurationError(
             f"the tenant guard is already installed on {app.name!r}", hint="call install_tenant_guard once"
         )
-    if isinstance(exempt_endpoints, str):
-        raise ConfigurationError("exempt_endpoints is one text", hint=f"write ({exempt_endpoints!r},)")
+    for name, several in (("exempt_endpoints", exempt_endpoints), ("headers", headers), ("parameters", parameters)):
+        if isinstance(several, str):
+            raise ConfigurationError(f"{name} is one text", hint=f"write ({several!r},)")
     ids = reader(id_type)
     guard = _Guard(
         ids=ids,
@@ -201,7 +202,7 @@ class _Guard:
     def after_request(self, response: Response) -> Response:
         """Tell caches that another tenant gets another answer."""
         record = vars(_itself(request)).get(_RECORD)
-        if record is None or not record.is_guarded:
+        if record is None or not record.is_guarded or not self._vary:
             return response
         if any(name.lower() == "vary" for name, _ in response.headers):
             response.vary.update(self._vary.split(", "))
@@ -215,7 +216,8 @@ class _Guard:
             _BODIES[reason], status=_STATUS.get(reason, 400), mimetype="application/json"
         )
         response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = self._vary
+        if self._vary:
+            response.headers["Vary"] = self._vary
         return response
 
     def missing(self, _problem: Exception) -> Response:
@@ -225,7 +227,9 @@ class _Guard:
 
     def unverified(self, _problem: Exception) -> Response:
         """Answer a request whose claim nobody has granted, and that came as far as the database."""
-        _log_refusal(Refusal(Reason.FORBIDDEN), request.endpoint)
+        claimed = context.current()
+        claim = None if claimed.org_id is None else Claim(claimed.source, str(claimed.org_id))
+        _log_refusal(Refusal(Reason.FORBIDDEN, claim), request.endpoint)
         return self.refusal(Reason.FORBIDDEN)
 
 
