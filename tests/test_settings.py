@@ -348,6 +348,9 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(here: Path) -> None:
         ("[[expect.role]]\nrole='r'\n", "says nothing about the role"),
         ("[[audit.waive]]\nrule='r'\nreason='r'\nowner='o'\nexpires='soon'\n", "dbops.toml:5: audit.waive.expires: "),
         ("[evidence]\nlog_dir = 5\n", "dbops.toml:2: evidence.log_dir: "),
+        ("[tenancy]\ncolumns = []\n", "dbops.toml:2: tenancy.columns: list should have at least 1 item"),
+        ("[tenancy]\nsetting = 'org_id'\n", "dbops.toml:2: tenancy.setting: must be the name of a custom setting"),
+        ("[tenancy]\nsetting = 'app.x; y'\n", "dbops.toml:2: tenancy.setting: must be the name of a custom setting"),
         ("[drill]\ndepth = 'deep'\n", "dbops.toml:2: drill.depth: must be 'schema', 'restore' or 'pitr'"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -141,14 +142,23 @@ class Exemption(Table):
     reason: Name
 
 
+_CUSTOM_SETTING = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)+", re.ASCII | re.IGNORECASE)
+
+
+def _custom_setting(name: str) -> str:
+    if not _CUSTOM_SETTING.fullmatch(name):
+        raise ValueError("must be the name of a custom setting, which has a dot, such as app.org_id")
+    return name
+
+
 class TenancyTable(Table):
     """`[tenancy]`: how a row says whose it is, and how a session says for whom it asks.
 
     `tables` are tenants' although none of `columns` says so, `exempt` are nobody's although one does.
     """
 
-    columns: Names = ("org_id",)
-    setting: Name = "app.org_id"
+    columns: Names = Field(default=("org_id",), min_length=1)
+    setting: Annotated[Name, AfterValidator(_custom_setting)] = "app.org_id"
     id_type: Literal["int", "uuid", "slug", "text"] = "int"
     app_roles: Names = ()
     tables: Names = ()

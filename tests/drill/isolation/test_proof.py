@@ -195,11 +195,19 @@ def test_each_probe_that_the_self_check_wants_is_wanted() -> None:
 def test_a_role_that_is_not_there_leaves_the_proof_without_an_answer(
     planted: Callable[..., Target], back_up: BackUp, drill: Drill
 ) -> None:
-    options = DrillOptions(isolation=IsolationOptions(app_roles=("nobody_at_all",), tables=[("public", "lines")]))
+    options = DrillOptions(
+        isolation=IsolationOptions(app_roles=("nobody_at_all",), tables=[("public", "lines"), ("", "a.b.c")])
+    )
     report = drill(back_up(planted(DOCS, HEALTHY)), options)
     assert (CheckStatus.ERROR, RunVerdict.INCONCLUSIVE) == (isolation_of(report).status, report.verdict)
     assert "tenant isolation of every table as nobody_at_all: there is no such role" in report.not_tested
-    assert "tenant isolation of public.lines: no column says whose its rows are" in report.not_tested
+    why = "it is not there or not within reach, or no column says whose its rows are"
+    assert {f"tenant isolation of {name}: {why}" for name in ("public.lines", "a.b.c")} <= set(report.not_tested)
+
+
+def test_app_roles_are_read_as_sql_would_and_each_is_played_once() -> None:
+    named = IsolationOptions(app_roles=("ISO_App", "iso_app", '"Iso App"', "Iso Other", "iso-gone"))
+    assert ("iso_app", "Iso App", "Iso Other", "iso-gone") == named.roles_among(["iso_app", "Iso App", "Iso Other"])
 
 
 def test_without_app_roles_or_tables_the_check_is_skipped_with_its_remedy(

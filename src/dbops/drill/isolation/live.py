@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from psycopg import sql
 
 from dbops.backup.roles import read_roles
+from dbops.checks.names import quote
 from dbops.connection.session import read_only
 from dbops.drill.isolation import report
 from dbops.drill.isolation.document import evidence_of
@@ -63,7 +64,7 @@ def probe_live(target: Target, run: Run, options: IsolationOptions, *, deadline:
             )
         with run.step("tenant isolation, read only") as step:
             live = _Live(session, Stage(session.connection), options, read_roles(session, session.facts.user))
-            for role in options.app_roles:
+            for role in options.roles_among([one.name for one in live.roles.roles]):
                 proof.verdicts.extend(live.begin(role))
             proof.verdicts.extend(live.rest())
             step.output = proof.summary()
@@ -134,9 +135,8 @@ class _Live:
         if self.stage.may_play(Actor(role, self.options.setting)):
             return None
         option = " with inherit false, set true" if self.session.server_version >= _SET_ROLE_BY_OPTION else ""
-        names = {"role": sql.Identifier(role), "user": sql.Identifier(self.session.facts.user)}
-        grant = sql.SQL(f"grant {{role}} to {{user}}{option}").format(**names).as_string(self.session.connection)
-        return f"{self.session.facts.user} may not SET ROLE to it; as its owner: {grant}"
+        user = self.session.facts.user
+        return f"{user} may not SET ROLE to it; who administers it: grant {quote(role)} to {quote(user)}{option}"
 
     def _presets(self, role: str) -> Mapping[str, str]:
         facts = self.session.facts

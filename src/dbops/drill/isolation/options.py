@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from dbops.checks.names import parse_qualified
+from dbops.checks.names import parse_identifier, parse_qualified
 from dbops.model import Waiver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from dbops.settings import Settings
 
@@ -66,6 +66,11 @@ class IsolationOptions:
                 if one.rule == RULE
             ],
         )
+
+    def roles_among(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return the app roles, each once, as the server calls them: read as SQL would, else to the letter."""
+        spelled = ((text, parse_identifier(text) or text) for text in self.app_roles)
+        return tuple(dict.fromkeys(name if name in names else text for text, name in spelled))
 
     def waiver_of(self, name: str) -> Waiver | None:
         """Return the waiver that accepts a finding on an object today, the first that fits."""

@@ -111,7 +111,7 @@ def _probe_roles(  # noqa: PLR0913, PLR0917  (what the proof is about)
     copy: Copy, database: str, token: Token, options: IsolationOptions, deadline: Deadline, proof: report.Proof
 ) -> None:
     known: dict[int, Population] = {}
-    for role in options.app_roles:
+    for role in options.roles_among(copy.cast.names):
         deadline.left()
         if role not in copy.cast.names:
             reason = "there is no such role"

@@ -98,9 +98,11 @@ def skipped(reason: str, remedy: str) -> Check:
 def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
     """Yield what could not be told, in sentences."""
     probed = {verdict.object for verdict in proof.verdicts}
-    for name in (qualified(*table) for table in options.tables):
+    for schema, table in options.tables:
+        name = qualified(schema, table) if schema else table
         if name not in probed:
-            yield f"tenant isolation of {name}: no column says whose its rows are"
+            why = "it is not there or not within reach, or no column says whose its rows are"
+            yield f"tenant isolation of {name}: {why}"
     for verdict in proof.verdicts:
         if verdict.outcome is Outcome.INCONCLUSIVE:
             yield f"tenant isolation of {verdict.object} as {verdict.role}: {_why_untold(verdict)}"
