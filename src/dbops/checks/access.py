@@ -15,7 +15,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.catalog import Membership, Relation, RelationGrants, Role, RowPolicy
+from dbops.checks.catalog import Membership, Relation, RelationGrants, Role, RowPolicy, TableColumns
 from dbops.checks.names import unquote
 from dbops.checks.roles import inherited, reach, role_named
 from dbops.checks.rule import RuleSkippedError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dbops.checks.roles import Way
 
 # The reads that the functions here want.
-NEEDED = (Relation, Role, Membership, RelationGrants)
+NEEDED = (Relation, Role, Membership, RelationGrants, TableColumns)
 
 PUBLIC = "public"
 
@@ -126,9 +126,19 @@ def privileges(catalog: Catalog, role: str, table: Relation) -> frozenset[str]:
 
 def grants_on(catalog: Catalog, table: int) -> Mapping[str, frozenset[str]]:
     """Return the letters that were granted on a relation or columns of it by grantee; PUBLIC is `public`."""
-    grants = catalog.once("grants by table", lambda: {row.table: row for row in catalog.rows(RelationGrants)})
-    row = grants.get(table)
-    return _parsed((*row.items, *row.column_items)) if row else {}
+    return _parsed((*granted_on(catalog, table), *granted_on_columns(catalog, table)))
+
+
+def granted_on(catalog: Catalog, table: int) -> tuple[str, ...]:
+    """Return what was granted on all of a relation, item by item."""
+    grants = catalog.once("grants by table", lambda: {row.table: row.items for row in catalog.rows(RelationGrants)})
+    return grants.get(table, ())
+
+
+def granted_on_columns(catalog: Catalog, table: int) -> tuple[str, ...]:
+    """Return what was granted on columns of a relation, item by item."""
+    tables = catalog.rows(TableColumns)
+    return catalog.once("column grants", lambda: {row.table: row.grants for row in tables if row.grants}).get(table, ())
 
 
 def grantees(catalog: Catalog, table: Relation) -> tuple[Role, ...]:

@@ -11,8 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbops.checks import access
-from dbops.checks.access import PUBLIC, grantees, grants_on, identities, privileges
-from dbops.checks.catalog import RelationGrants, Role
+from dbops.checks.access import (
+    PUBLIC,
+    granted_on,
+    granted_on_columns,
+    grantees,
+    grants_on,
+    identities,
+    privileges,
+)
+from dbops.checks.catalog import Role
 from dbops.checks.names import qualified, quote, unquote
 from dbops.checks.remediation import Fix
 from dbops.checks.roles import GRANT_LOCKS, inherited
@@ -57,19 +65,17 @@ def granted_to(catalog: Catalog, relation: Relation, roles: Sequence[str], lette
 def take_away(catalog: Catalog, relation: Relation, roles: Sequence[str], letter: str) -> Fix | None:
     """Return what takes a right away; None where something other than a grant of the owner gives it."""
     grantees_of_it = granted_to(catalog, relation, roles, letter)
-    row = catalog.once("grants by table", lambda: {row.table: row for row in catalog.rows(RelationGrants)}).get(
-        relation.oid
-    )
-    if not grantees_of_it or row is None:
+    on_columns = granted_on_columns(catalog, relation.oid)
+    if not grantees_of_it:
         return None
     if any(relation.owner in inherited(catalog, role) for role in roles if role != PUBLIC):
         return None
-    if any(_grantor(item) != relation.owner for item in (*row.items, *row.column_items)):
+    if any(_grantor(item) != relation.owner for item in (*granted_on(catalog, relation.oid), *on_columns)):
         return None  # REVOKE takes back what its own role, or the owner, has granted, and nothing else
     word, name = access.spelled_privilege(letter).lower(), qualified(relation.schema, relation.name)
     names = ", ".join("public" if one == PUBLIC else quote(one) for one in grantees_of_it)
     # What was granted on columns goes along, and only a person can say which it was.
-    undo = None if row.column_items else f"grant {word} on {name} to {names};"
+    undo = None if on_columns else f"grant {word} on {name} to {names};"
     return Fix(f"revoke {word} on {name} from {names};", undo, GRANT_LOCKS)
 
 

@@ -42,15 +42,14 @@ class Publication(NamedTuple):
 
 @read("relation_grants")
 class RelationGrants(NamedTuple):
-    """What has been granted on one relation: `items` on all of it, `column_items` on single columns.
+    """What has been granted on all of one relation, as PostgreSQL writes it, `grantee=letters/grantor`.
 
-    Each as PostgreSQL writes it, `grantee=letters/grantor`; `access.py` reads them. A relation without a row has the
-    default: its owner has every right, and nobody else has any.
+    `access.py` reads it, together with what has been granted on columns. A relation without a row has the default: its
+    owner has every right, and nobody else has any.
     """
 
     table: int
     items: tuple[str, ...]
-    column_items: tuple[str, ...]
 
 
 @read("policy_functions")

@@ -55,7 +55,10 @@ class BusyRelation(NamedTuple):
 
 @read("columns")
 class TableColumns(NamedTuple):
-    """The columns of one relation as parallel arrays; `Catalog.columns` hands them out as `Column`s."""
+    """The columns of one relation as parallel arrays; `Catalog.columns` hands them out as `Column`s.
+
+    `grants` is what has been granted on any of them, as PostgreSQL writes it.
+    """
 
     table: int
     numbers: tuple[int, ...]
@@ -67,6 +70,7 @@ class TableColumns(NamedTuple):
     has_default: tuple[int, ...]
     identity: str
     generated: str
+    grants: tuple[str, ...]
 
 
 class Column(NamedTuple):
