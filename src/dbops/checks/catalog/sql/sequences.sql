@@ -4,54 +4,31 @@
 -- nothing is followed. The position costs a lock each until the end of the transaction, so no more are asked than a
 -- quarter of the server's lock table holds, those of the largest tables first; and none that is locked, since one ALTER
 -- SEQUENCE would hold up all. What is not a quarter on its way is left out, as are those beyond the first that was not
--- asked. The look-ups of pairs stand under OR, where they are hashed whatever number of rows the planner expects.
-with sequence as (
-        select c.oid
-             , n.nspname
-             , c.relname
-             , c.relpersistence
-             , q.seqtypid
-             , q.seqincrement
-             , q.seqmin
-             , q.seqmax
-             , q.seqcycle
-          from pg_catalog.pg_sequence as q
-          join pg_catalog.pg_class as c on c.oid = q.seqrelid
-          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         where c.relkind = 'S'
-           and c.relpersistence <> 't'
-           and n.nspname !~ '^pg_'
-           and n.nspname <> 'information_schema'
-           and c.oid not in (
-                select e.objid
-                  from pg_catalog.pg_depend as e
-                 where e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-                   and e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                   and e.deptype = 'e'
-               )
-       )
-, fed as (
-        select s.oid as sequence
+-- asked. The look-ups of pairs stand under OR, where they are hashed whatever number of rows the planner expects; the
+-- types of fed columns are looked up one by one, since most of pg_attribute is about others. What a sequence is called,
+-- and whether it is in scope, is asked of the few that are left.
+with fed as (
+        select s.seqrelid as sequence
              , d.refobjid as "table"
              , d.refobjsubid as number
              , d.deptype = 'i' as is_identity
-          from sequence as s
+          from pg_catalog.pg_sequence as s
           join pg_catalog.pg_depend as d
             on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-           and d.objid = s.oid
+           and d.objid = s.seqrelid
            and d.objsubid = 0
            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
            and d.refobjsubid > 0
            and d.deptype in ('a', 'i')
-         union
-        select s.oid
+         union all
+        select s.seqrelid
              , f.adrelid
              , f.adnum
              , false
-          from sequence as s
+          from pg_catalog.pg_sequence as s
           join pg_catalog.pg_depend as d
             on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-           and d.refobjid = s.oid
+           and d.refobjid = s.seqrelid
            and d.refobjsubid = 0
            and d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
           join pg_catalog.pg_attrdef as f on f.oid = d.objid
@@ -78,31 +55,54 @@ with sequence as (
                )
        )
 , watched as (
-        select s.*
-          from sequence as s
-         where case when s.seqincrement > 0 then s.seqmax else -(s.seqmin + 1) end < 9007199254740992
-            or s.oid in (
-                select f.sequence
-                  from fed as f
-                 where (f."table", f.number) in (
-                        select a.attrelid
-                             , a.attnum
-                          from pg_catalog.pg_attribute as a
-                         where a.attnum > 0
-                           and a.atttypid in (
+        select c.oid
+             , n.nspname
+             , c.relname
+             , c.relpersistence
+             , q.seqtypid
+             , q.seqincrement
+             , q.seqmin
+             , q.seqmax
+             , q.seqcycle
+          from (
+                select s.*
+                  from pg_catalog.pg_sequence as s
+                 where case when s.seqincrement > 0 then s.seqmax else -(s.seqmin + 1) end < 9007199254740992
+                    or s.seqrelid in (
+                        select f.sequence
+                          from fed as f
+                         where (
+                                select a.atttypid
+                                  from pg_catalog.pg_attribute as a
+                                 where a.attrelid = f."table"
+                                   and a.attnum = f.number
+                               ) in (
                                 select t.oid
                                   from pg_catalog.pg_type as t
                                  where t.typtype = 'd'
                                     or t.oid in ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype)
                                )
+                            or (f."table", f.number) in (select n.confrelid, n.foreign_number from narrowing as n)
                        )
-                    or (f."table", f.number) in (select n.confrelid, n.foreign_number from narrowing as n)
-               )
-            -- What narrows a column that itself refers to another can be any distance away; it is seldom there at all.
-            or exists (
-                select
-                  from narrowing as n
-                  join link as l on l.conrelid = n.confrelid and l.number = n.foreign_number
+                    -- What narrows a column that refers to another can be any distance away; it is seldom there.
+                    or exists (
+                        select
+                          from narrowing as n
+                          join link as l on l.conrelid = n.confrelid and l.number = n.foreign_number
+                       )
+               ) as q
+          join pg_catalog.pg_class as c on c.oid = q.seqrelid
+          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+         where c.relkind = 'S'
+           and c.relpersistence <> 't'
+           and n.nspname !~ '^pg_'
+           and n.nspname <> 'information_schema'
+           and c.oid not in (
+                select e.objid
+                  from pg_catalog.pg_depend as e
+                 where e.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                   and e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                   and e.deptype = 'e'
                )
        )
 , reached as (

@@ -1,7 +1,21 @@
 -- with: scope
 -- Constraints that rows may violate: never validated, not enforced, or foreign keys of which somebody disabled a trigger
 -- (DISABLE TRIGGER ALL before a load, and no ENABLE after it). What a parent hands down is validated with the parent, so
--- it is not listed again.
+-- it is not listed again. The few constraints come first: where there are none, no relation is looked at.
+, disabled as materialized (
+        select g.tgconstraint as oid
+          from pg_catalog.pg_trigger as g
+         where g.tgenabled in ('D', 'R')
+           and g.tgisinternal
+           and g.tgconstraint <> 0
+       )
+, suspect as materialized (
+        select k.*
+             , k.contype = 'f' and k.oid in (select d.oid from disabled as d) as triggers_disabled
+          from pg_catalog.pg_constraint as k
+         where (not k.convalidated and k.coninhcount = 0)
+            or (k.contype = 'f' and k.oid in (select d.oid from disabled as d))
+       )
 select s.nspname as schema
      , s.relname as owner
      , false as is_domain
@@ -11,19 +25,10 @@ select s.nspname as schema
      , k.contype as type
      , k.convalidated as validated
      , k.conenforced as enforced
-     , t.tgconstraint is not null as triggers_disabled
+     , k.triggers_disabled
      , pg_catalog.pg_get_constraintdef(k.oid) as definition
-  from pg_catalog.pg_constraint as k
+  from suspect as k
   join scope as s on s.oid = k.conrelid
-  left join (
-        select distinct g.tgconstraint
-          from pg_catalog.pg_trigger as g
-         where g.tgisinternal
-           and g.tgenabled in ('D', 'R')
-           and g.tgconstraint <> 0
-       ) as t on t.tgconstraint = k.oid and k.contype = 'f'
- where (not k.convalidated and k.coninhcount = 0)
-    or t.tgconstraint is not null
 union all
 select n.nspname
      , d.typname
