@@ -61,7 +61,7 @@ def test_privileges_come_by_inheritance_by_ownership_and_from_public(
 def test_a_table_without_grants_is_its_owners_alone(snapshot_after: Callable[..., Catalog]) -> None:
     catalog = snapshot_after("create role dbops_case_app; create table visit (id int);")
     assert privileges(catalog, "dbops_case_app", visit(catalog)) == frozenset()
-    assert grants_on(catalog, visit(catalog).oid) == {}
+    assert grants_on(catalog, visit(catalog)) == {}
 
 
 def test_a_session_acts_as_the_roles_it_can_become_and_policies_go_by_inheritance(

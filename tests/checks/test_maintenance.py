@@ -64,6 +64,7 @@ TABLE = Relation(
     replica_identity="d",
     inherits=False,
     has_children=False,
+    grants=(),
 )
 
 

@@ -15,7 +15,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbops.checks.catalog import Membership, Relation, RelationGrants, Role, RowPolicy, TableColumns
+from dbops.checks.catalog import Membership, Relation, Role, RowPolicy, TableColumns
 from dbops.checks.names import unquote
 from dbops.checks.roles import inherited, reach, role_named
 from dbops.checks.rule import RuleSkippedError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dbops.checks.roles import Way
 
 # The reads that the functions here want.
-NEEDED = (Relation, Role, Membership, RelationGrants, TableColumns)
+NEEDED = (Relation, Role, Membership, TableColumns)
 
 PUBLIC = "public"
 
@@ -119,32 +119,27 @@ def privileges(catalog: Catalog, role: str, table: Relation) -> frozenset[str]:
     known = _roles(catalog).get(role)
     if table.owner in rights or (known and known.superuser):
         return _ALL
-    granted = grants_on(catalog, table.oid)
+    granted = grants_on(catalog, table)
     letters = [granted.get(PUBLIC, frozenset()), *(granted.get(name, frozenset()) for name in rights if name != PUBLIC)]
     return frozenset().union(*letters, *(more for name, more in _PREDEFINED.items() if name in rights))
 
 
-def grants_on(catalog: Catalog, table: int) -> Mapping[str, frozenset[str]]:
+def grants_on(catalog: Catalog, table: Relation) -> Mapping[str, frozenset[str]]:
     """Return the letters that were granted on a relation or columns of it by grantee; PUBLIC is `public`."""
-    return _parsed((*granted_on(catalog, table), *granted_on_columns(catalog, table)))
+    return _parsed((*table.grants, *granted_on_columns(catalog, table)))
 
 
-def granted_on(catalog: Catalog, table: int) -> tuple[str, ...]:
-    """Return what was granted on all of a relation, item by item."""
-    grants = catalog.once("grants by table", lambda: {row.table: row.items for row in catalog.rows(RelationGrants)})
-    return grants.get(table, ())
-
-
-def granted_on_columns(catalog: Catalog, table: int) -> tuple[str, ...]:
+def granted_on_columns(catalog: Catalog, table: Relation) -> tuple[str, ...]:
     """Return what was granted on columns of a relation, item by item."""
     tables = catalog.rows(TableColumns)
-    return catalog.once("column grants", lambda: {row.table: row.grants for row in tables if row.grants}).get(table, ())
+    grants = catalog.once("column grants", lambda: {row.table: row.grants for row in tables if row.grants})
+    return grants.get(table.oid, ())
 
 
 def grantees(catalog: Catalog, table: Relation) -> tuple[Role, ...]:
     """Return the roles that were granted something on a table and obey its policies, by name; never the owner."""
     roles = _roles(catalog)
-    named = (roles[name] for name in sorted(grants_on(catalog, table.oid)) if name in roles)
+    named = (roles[name] for name in sorted(grants_on(catalog, table)) if name in roles)
     return tuple(r for r in named if r.name != table.owner and not r.superuser and not r.bypass_rls)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from dbops.checks import access
 from dbops.checks.access import (
     PUBLIC,
-    granted_on,
     granted_on_columns,
     grantees,
     grants_on,
@@ -49,14 +48,14 @@ def who_may(catalog: Catalog, policy: Policy, relation: Relation, letters: Colle
         able = list(grantees(catalog, relation))
     wanted = frozenset(letters)
     found = {role.name for role in able if privileges(catalog, role.name, relation) & wanted}
-    if not access.app_roles(catalog, policy) and grants_on(catalog, relation.oid).get(PUBLIC, frozenset()) & wanted:
+    if not access.app_roles(catalog, policy) and grants_on(catalog, relation).get(PUBLIC, frozenset()) & wanted:
         found.add(PUBLIC)
     return tuple(sorted(found))
 
 
 def granted_to(catalog: Catalog, relation: Relation, roles: Sequence[str], letter: str) -> tuple[str, ...]:
     """Return the grantees from whom roles have a right on a relation, PUBLIC first; none where no grant gives it."""
-    granted = grants_on(catalog, relation.oid)
+    granted = grants_on(catalog, relation)
     sources = {PUBLIC, *(name for role in roles if role != PUBLIC for name in inherited(catalog, role))}
     found = {name for name in sources if letter in granted.get(name, frozenset()) and name != relation.owner}
     return tuple(sorted(found, key=lambda name: (name != PUBLIC, name)))
@@ -65,12 +64,12 @@ def granted_to(catalog: Catalog, relation: Relation, roles: Sequence[str], lette
 def take_away(catalog: Catalog, relation: Relation, roles: Sequence[str], letter: str) -> Fix | None:
     """Return what takes a right away; None where something other than a grant of the owner gives it."""
     grantees_of_it = granted_to(catalog, relation, roles, letter)
-    on_columns = granted_on_columns(catalog, relation.oid)
+    on_columns = granted_on_columns(catalog, relation)
     if not grantees_of_it:
         return None
     if any(relation.owner in inherited(catalog, role) for role in roles if role != PUBLIC):
         return None
-    if any(_grantor(item) != relation.owner for item in (*granted_on(catalog, relation.oid), *on_columns)):
+    if any(_grantor(item) != relation.owner for item in (*relation.grants, *on_columns)):
         return None  # REVOKE takes back what its own role, or the owner, has granted, and nothing else
     word, name = access.spelled_privilege(letter).lower(), qualified(relation.schema, relation.name)
     names = ", ".join("public" if one == PUBLIC else quote(one) for one in grantees_of_it)

@@ -6,7 +6,7 @@ else needs to know. A statement that differs on older servers has variants, `sql
 OIDs join rows and go no further: nothing that is printed or fingerprinted holds one.
 """
 
-from dbops.checks.catalog.rows.access import PolicyFunction, Publication, RelationGrants, RowPolicy, SettingPreset
+from dbops.checks.catalog.rows.access import PolicyFunction, Publication, RowPolicy, SettingPreset
 from dbops.checks.catalog.rows.activity import IndexActivity, IndexBuild, StatisticsWindow, TableActivity
 from dbops.checks.catalog.rows.base import ROW_CLASSES, Row, read
 from dbops.checks.catalog.rows.capacity import AgedRelation, DatabaseAge, Horizon, Sequence, VacuumSettings
@@ -86,7 +86,6 @@ __all__ = [
     "QuerySettings",
     "RecentIndex",
     "Relation",
-    "RelationGrants",
     "ReplicationSlot",
     "RestoreHistory",
     "Role",

@@ -40,18 +40,6 @@ class Publication(NamedTuple):
     schemas: tuple[str, ...]
 
 
-@read("relation_grants")
-class RelationGrants(NamedTuple):
-    """What has been granted on all of one relation, as PostgreSQL writes it, `grantee=letters/grantor`.
-
-    `access.py` reads it, together with what has been granted on columns. A relation without a row has the default: its
-    owner has every right, and nobody else has any.
-    """
-
-    table: int
-    items: tuple[str, ...]
-
-
 @read("policy_functions")
 class PolicyFunction(NamedTuple):
     """A function that a policy calls, or that reads a setting; `volatility` is i, s or v."""

@@ -14,7 +14,8 @@ class Relation(NamedTuple):
     `parent` is the table it is a partition of; `inherits` and `has_children` are about inheritance of the plain kind.
     `rows` and `pages` are the planner's estimates; `rows` is -1 where nothing has counted yet (0 before 14).
     `partition_columns` has 0 for an expression, and is empty but for p. `replica_identity`: d default, i index, f full,
-    n nothing.
+    n nothing. `grants` is what has been granted on all of it, as PostgreSQL writes it, `grantee=letters/grantor`; where
+    nothing has, the owner has every right, and nobody else has any.
     """
 
     oid: int
@@ -32,6 +33,7 @@ class Relation(NamedTuple):
     replica_identity: str
     inherits: bool
     has_children: bool
+    grants: tuple[str, ...]
 
     @property
     def is_table(self) -> bool:
@@ -57,7 +59,7 @@ class BusyRelation(NamedTuple):
 class TableColumns(NamedTuple):
     """The columns of one relation as parallel arrays; `Catalog.columns` hands them out as `Column`s.
 
-    `grants` is what has been granted on any of them, as PostgreSQL writes it.
+    `grants` is what has been granted on any of them.
     """
 
     table: int

@@ -1,5 +1,5 @@
 -- with: scope
--- Tables, partitioned tables, views, materialised views and foreign tables.
+-- Tables, partitioned tables, views, materialised views and foreign tables, and what has been granted on each.
 select s.oid
      , s.nspname as schema
      , s.relname as name
@@ -16,6 +16,7 @@ select s.oid
      , not s.relispartition and s.oid in (select i.inhrelid from pg_catalog.pg_inherits as i) as inherits
      , s.relkind <> 'p' and s.relhassubclass
        and s.oid in (select i.inhparent from pg_catalog.pg_inherits as i) as has_children
+     , s.relacl::pg_catalog.text[] as grants
   from scope as s
   left join pg_catalog.pg_inherits as h on h.inhrelid = s.oid and s.relispartition
   left join pg_catalog.pg_partitioned_table as p on p.partrelid = s.oid

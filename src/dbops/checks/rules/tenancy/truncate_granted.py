@@ -49,9 +49,7 @@ def find(catalog: Catalog, policy: Policy) -> Iterator[Draft]:
     """Yield each tenant table that a role of the application may truncate by a grant."""
     tenancy_of(catalog, policy)
     for relation in catalog.relations.values():
-        if not relation.is_table or not any(
-            TRUNCATE in letters for letters in grants_on(catalog, relation.oid).values()
-        ):
+        if not relation.is_table or not any(TRUNCATE in letters for letters in grants_on(catalog, relation).values()):
             continue
         if tenant_table(catalog, policy, relation.oid) is None:
             continue
