@@ -39,12 +39,37 @@ KEYS = {
     "key.rotated": PLACE | {"retired", "new"},
 }
 ENDS = {"run.finished", "run.aborted"}
+TEXT, DIGEST = ".*", "[0-9a-f]{64}"
+# What each field holds: text of a form, a count, or an object with these fields.
+FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("dbops", "type", "command", "challenge", "report", "reason"), TEXT),
+    **dict.fromkeys(("systemIdentifier", "database", "path", "public", "name", "sig"), TEXT),
+    **dict.fromkeys(("prev", "configSha256", "sha256", "keyid", "head"), DIGEST),
+    **dict.fromkeys(("seq", "exitCode", "durationMs", "bytes", "size"), int),
+    "log": "[0-9a-f]{32}",
+    "at": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",
+    "runId": "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}",
+    "verdict": "pass|fail|inconclusive",
+    "source": {"systemIdentifier", "database"},
+    "torn": {"path", "sha256", "bytes"},
+    "retired": {"keyid", "public"},
+    "new": {"keyid", "public"},
+    "digest": {"sha256"},
+    "annotations": {"digestOf"},
+    "digestOf": "RFC 8785 form of the report without its seal",
+}
+MAY_BE_NULL = {"challenge", "configSha256", "source", "systemIdentifier"}
+LONGEST_LINE = 4 << 20
 
 Json = Any
 
 
 class FaultError(Exception):
     """Something does not hold; the message says what."""
+
+
+# What reading something that dbops did not write raises, beside FaultError: a reader of it must not fall over.
+STRANGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 def fault(text: str) -> NoReturn:
@@ -86,6 +111,28 @@ def exactly(value: Json, keys: set[str], what: str) -> dict[str, Json]:
     return value
 
 
+def each_fits(value: dict[str, Json], nullable: set[str]) -> None:
+    """See to it that every field holds what it should."""
+    for name, item in value.items():
+        if not ((item is None and name in nullable) or fits(item, FIELDS[name], nullable)):
+            fault(f"{name} holds something else than it should")
+
+
+def fits(item: Json, kind: Any, nullable: set[str]) -> bool:
+    """Tell whether a value is of a kind; fields of an object are looked at as well."""
+    if isinstance(kind, set):
+        each_fits(exactly(item, kind, "an object"), nullable)
+        return True
+    if kind is int:
+        return type(item) is int and item >= 0
+    return isinstance(item, str) and re.fullmatch(kind, item, re.DOTALL) is not None
+
+
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a regular file; a pipe or a device would never end."""
+    return path.read_bytes() if path.is_file() or not path.exists() else fault(f"{path.name} is not a regular file")
+
+
 def unbase64(text: Json) -> bytes:
     """Decode base64 in its one standard spelling."""
     try:
@@ -125,7 +172,6 @@ class Keys:
 
     def verify(self, payload_type: str, payload: bytes, signature: Json, keyids: set[str]) -> str:
         """Return the keyid of a valid signature by one of `keyids` over the DSSE encoding of a payload."""
-        exactly(signature, {"keyid", "sig"}, "a signature")
         keyid = signature["keyid"]
         if keyid not in keyids or keyid not in self.known:
             fault(f"signed by {str(keyid)[:16]}, which is not trusted here")
@@ -147,17 +193,31 @@ def read_statement(statement: Json) -> dict[str, Json]:
         "urn:dbops:record:v1",
     ):
         fault("a statement of another kind")
+    for subject in statement["subject"] if isinstance(statement["subject"], list) else fault("no list of subjects"):
+        annotated = {"annotations"} if "annotations" in subject else set()
+        each_fits(exactly(subject, {"name", "digest"} | annotated, "a subject"), set())
     record = statement["predicate"]
     kind = record.get("type") if isinstance(record, dict) else None
-    return exactly(record, KEYS.get(str(kind), set()), "a record")
+    exactly(record, KEYS.get(str(kind), {"type"}), "a record")
+    each_fits(record, MAY_BE_NULL | ({"verdict", "exitCode"} if kind == "run.aborted" else set()))
+    return dict(record)
 
 
 def read_line(data: bytes) -> tuple[Json, dict[str, Json]]:
     """Return a line of the log and its record."""
+    if len(data) > LONGEST_LINE:
+        fault("longer than any line that dbops writes")
     line = exactly(parse(data), {"signatures", "statement"}, "a line")
     if canonical(line) != data:
         fault("not in canonical form")
+    read_signatures(line["signatures"])
     return line, read_statement(line["statement"])
+
+
+def read_signatures(signatures: Json) -> None:
+    """See to it that something is a list of signatures."""
+    for signature in signatures if isinstance(signatures, list) else fault("no list of signatures"):
+        each_fits(exactly(signature, {"keyid", "sig"}, "a signature"), set())
 
 
 def read_checkpoint(data: bytes) -> Json:
@@ -168,7 +228,8 @@ def read_checkpoint(data: bytes) -> Json:
     elif canonical(value) + b"\n" != data:
         fault("the checkpoint is not in canonical form")
     exactly(value, {"checkpoint", "signatures"}, "a checkpoint")
-    exactly(value["checkpoint"], {"log", "size", "head", "at"}, "a checkpoint")
+    each_fits(exactly(value["checkpoint"], {"log", "size", "head", "at"}, "a checkpoint"), set())
+    read_signatures(value["signatures"])
     return value
 
 
@@ -251,9 +312,11 @@ class Log:
             return check(*arguments)
         except (FaultError, OSError) as error:
             self.faults[name].append(f"{what}: {error}")
-            return None
+        except STRANGE:
+            self.faults[name].append(f"{what}: not spelled the way dbops writes it")
+        return None
 
-    def verify(self, older: Json | None) -> None:
+    def verify(self, older: bytes | None) -> None:
         """Check everything there is."""
         data = (self.directory / "evidence" / "log.jsonl").read_bytes()
         if not data.endswith(b"\n"):
@@ -280,7 +343,7 @@ class Log:
                 if record["new"]["keyid"] in self.keys.known and len(raw) == 32:
                     self.keys.verify(INTOTO, canonical(line["statement"]), line["signatures"][1], set(self.keys.known))
                     self.keys.add(raw)
-            except (FaultError, LookupError, TypeError):
+            except (FaultError, *STRANGE):
                 continue
 
     def take(self, number: int, text: bytes) -> None:
@@ -346,7 +409,7 @@ class Log:
 
     def match_report(self, name: str, line: Json) -> None:
         """Check that a report is sealed with its line."""
-        _, sealed, checkpoint = read_report((self.directory / name).read_bytes())
+        _, sealed, checkpoint = read_report(content_of(self.directory / name))
         if sealed != line:
             fault("sealed with another record")
         if line["signatures"]:
@@ -354,17 +417,18 @@ class Log:
 
     def match_file(self, name: str, digest: Json) -> None:
         """Check the digest of a file."""
-        if sha256((self.directory / name).read_bytes()) != digest["sha256"]:
+        if sha256(content_of(self.directory / name)) != digest["sha256"]:
             fault("not what its record says")
 
-    def verify_heads(self, older: Json | None) -> None:
+    def verify_heads(self, older: bytes | None) -> None:
         """Check the log's own checkpoint and an older one against the log."""
         name = "NOT ROLLED BACK"
         path = self.directory / "evidence" / "checkpoint"
-        own = self.attempt(name, "the checkpoint", lambda: read_checkpoint(path.read_bytes()))
+        own = self.attempt(name, "the checkpoint", lambda: read_checkpoint(content_of(path)))
+        kept = self.attempt(name, "the older checkpoint", read_checkpoint, older) if older is not None else None
         if self.faults["COMPLETE"]:
             self.faults[name].append("the chain is broken")
-        for what, checkpoint in (("the checkpoint", own), ("the older checkpoint", older)):
+        for what, checkpoint in (("the checkpoint", own), ("the older checkpoint", kept)):
             if checkpoint is not None:
                 self.attempt("AUTHENTIC" if checkpoint is own else name, what, verify_checkpoint, self.keys, checkpoint)
                 self.attempt(name, what, self.reaches, checkpoint["checkpoint"])
@@ -395,8 +459,9 @@ def verify_report(path: Path, keys: Keys, unchecked: dict[str, str]) -> dict[str
     try:
         body, line, checkpoint = read_report(data)
         check(body, line, checkpoint)
-    except FaultError as error:
-        faults["AUTHENTIC"].append(str(error))
+    except (FaultError, *STRANGE) as error:
+        said = str(error) if isinstance(error, FaultError) else "not spelled the way dbops writes it"
+        faults["AUTHENTIC"].append(said)
         unchecked["ARTIFACTS MATCH"] = "the report is not what was sealed"
         return faults
     away = 0
@@ -439,7 +504,7 @@ def verify(path: Path, checkpoint: Path | None, keys: Keys, unchecked: dict[str,
     if not path.is_dir():
         return verify_report(path, keys, unchecked)
     log = Log(path, keys)
-    log.verify(read_checkpoint(checkpoint.read_bytes()) if checkpoint else None)
+    log.verify(checkpoint.read_bytes() if checkpoint else None)
     if not checkpoint:
         unchecked["NOT ROLLED BACK"] = "no older checkpoint was given, and the log's own is rolled back with it"
     return log.faults

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbops.errors import EvidenceBrokenError
 from dbops.evidence import keys
 from dbops.evidence.answers import Question
 from dbops.evidence.canonical import canonical, readable
@@ -347,12 +348,18 @@ def test_the_verifier_without_dbops_refuses_what_is_not_there_without_a_tracebac
 
 
 def second_verifier(
-    scene: Scene, directory: Path, path: Path | None = None, *, trust: Path | None = None, with_checkpoint: bool = True
+    scene: Scene,
+    directory: Path,
+    path: Path | None = None,
+    *,
+    trust: Path | None = None,
+    checkpoint: Path | None = None,
+    with_checkpoint: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     (directory / "trusted.pem").write_bytes(keys.public_pem(scene.signer))
     (directory / "older").write_bytes(checkpoint_bytes(scene.checkpoint))
     options = ["--trust", str(trust or directory / "trusted.pem")]
-    options += ["--checkpoint", str(directory / "older")] if with_checkpoint else []
+    options += ["--checkpoint", str(checkpoint or directory / "older")] if with_checkpoint else []
     return subprocess.run(
         [sys.executable, "-I", str(SCRIPT), str(path or scene.logs), *options],
         check=False,
@@ -480,6 +487,30 @@ def test_a_line_spelled_in_any_other_way_is_refused_with_a_sentence(
     assert verification.exit_code == 4
     assert {"AUTHENTIC", "COMPLETE"} & refused(verification) != set()
     assert max(len(it.line) for it in verification.answers) < 2000
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_the_verifier_without_dbops_refuses_that_spelling_too(
+    scene: Scene, tmp_path: Path, spelling: Callable[[bytes], bytes]
+) -> None:
+    lines = scene.lines()
+    scene.write([lines[0], spelling(lines[1]), *lines[2:]])
+    completed = second_verifier(scene, tmp_path)
+    assert (4, "") == (completed.returncode, completed.stderr)
+    assert "COMPLETE: no (" in completed.stdout
+
+
+@pytest.mark.parametrize("older", [b"", b"{}\n", b"[" * 100_000, b"\xff\n"], ids=["nothing", "empty", "bomb", "bytes"])
+def test_an_older_checkpoint_that_is_none_is_broken_evidence_to_both(
+    scene: Scene, tmp_path: Path, older: bytes
+) -> None:
+    path = tmp_path / "kept"
+    path.write_bytes(older)
+    with pytest.raises(EvidenceBrokenError, match="is not a checkpoint dbops wrote"):
+        load_checkpoint(path)
+    completed = second_verifier(scene, tmp_path, checkpoint=path)
+    assert (4, "") == (completed.returncode, completed.stderr)
+    assert "NOT ROLLED BACK: no (" in completed.stdout
 
 
 def test_padding_bits_of_a_signature_are_refused(finished: Callable[..., Report], signer: Signer, logs: Path) -> None:

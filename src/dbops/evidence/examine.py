@@ -2,18 +2,20 @@
 
 Every answer is yes, no, or not checked, and comes with what it rests on; a property nobody could check is never a yes.
 Without a trust root nothing is authentic, whatever the signatures say. One line and one report are held at a time.
-What it does not do: touch anything.
+Only regular files are read: a pipe or a device among the evidence would never end. What it does not do: touch anything.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbops.errors import EvidenceBrokenError, UsageError
+from dbops.errors import EvidenceBrokenError, UnavailableError, UsageError
 from dbops.evidence.answers import Answer, Answered, Property, Question, Verification, no, objectives_answer
 from dbops.evidence.gaps import GapFinder
 from dbops.evidence.history import report_files
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.evidence.records import AnyRecord
+    from dbops.evidence.verify import SealedReport
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -67,12 +70,16 @@ class Seen:
 
 
 def examine(path: Path, question: Question) -> Verification:
-    """Verify a log directory, its `evidence` directory, its log, or one report; UsageError when it is none of them."""
-    directory = _log_directory(path)
-    if directory is not None:
-        return _Examination(directory, question).answer()
-    if path.is_file():
-        return examine_report(path, question)
+    """Verify a log directory, its `evidence` directory, its log, or one report; UsageError when it is none of them.
+
+    UnavailableError where there is one that this user may not read.
+    """
+    with _allowed_to_read(path):
+        directory = _log_directory(path)
+        if directory is not None:
+            return _Examination(directory, question).answer()
+        if path.is_file():
+            return examine_report(path, question)
     raise UsageError(
         f"{path} is neither a log directory with evidence/log.jsonl nor a report",
         hint="dbops evidence verify logs, or the path of one report",
@@ -81,10 +88,22 @@ def examine(path: Path, question: Question) -> Verification:
 
 def examine_log(path: Path, question: Question, witness: Callable[[Seen], None]) -> Verification:
     """Verify a log directory and tell `witness` of every record, in order, as it is examined."""
-    directory = _log_directory(path)
-    if directory is None:
-        raise UsageError(f"{path} is no log directory with evidence/log.jsonl", hint="name the log directory: logs")
-    return _Examination(directory, question, witness).answer()
+    with _allowed_to_read(path):
+        directory = _log_directory(path)
+        if directory is None:
+            raise UsageError(f"{path} is no log directory with evidence/log.jsonl", hint="name the log directory: logs")
+        return _Examination(directory, question, witness).answer()
+
+
+@contextlib.contextmanager
+def _allowed_to_read(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise UnavailableError(
+            f"cannot read {cause.filename or path}: {cause.strerror}",
+            hint="verify as a user who may read all of it, or a copy that may be read",
+        ) from cause
 
 
 def _log_directory(path: Path) -> Path | None:
@@ -231,27 +250,32 @@ class _Examination:
     def _match_report(self, line: Line, name: str, data: bytes, chain: Chain) -> dict[str, Any] | None:
         self.named.add(name)
         try:
-            report = read_report((self.directory / name).read_bytes(), Known(signed_part(data), line.statement))
+            report = self._sealed_report(line, name, data)
+            self.tally.take(report.body)
         except OSError as cause:
             self.unmatched.append(f"{name} cannot be read: {cause.strerror}")
             return None
         except BrokenProofError as cause:
             self.unmatched.append(f"{name}: {cause}")
             return None
-        if not is_sealed_with(report, data):
-            self.unmatched.append(f"{name} is sealed with another record than the one in the log")
-            return None
         self.checked += 1
         if report.seal.envelope.signatures and self.question.trust:
             # Its statement is the line's, and has been looked at there.
             fault = check_checkpoint_signature(report.seal.checkpoint, chain.ever_trusted)
             self.forged_seals += [f"{name}: its checkpoint {fault}"] if fault else []
-        self.tally.take(report.body)
         return report.body
+
+    def _sealed_report(self, line: Line, name: str, data: bytes) -> SealedReport:
+        """Return the report a record vouches for; BrokenProofError unless it is sealed with that very record."""
+        known = Known(signed_part(data), line.statement)
+        report = read_report(_regular(self.directory / name).read_bytes(), known)
+        if not is_sealed_with(report, data):
+            raise BrokenProofError("it is sealed with another record than the one in the log")
+        return report
 
     def _match_file(self, name: str, digest: str) -> None:
         try:
-            found, _ = sha256_of(self.directory / name)
+            found, _ = sha256_of(_regular(self.directory / name))
         except OSError as cause:
             self.unmatched.append(f"{name} cannot be read: {cause.strerror}")
             return
@@ -263,16 +287,28 @@ class _Examination:
     def _match_strangers(self) -> None:
         """Find reports that lie among the others and are in no record."""
         for folder in sorted(path for path in self.directory.iterdir() if path.is_dir() and path.name != "evidence"):
-            for path in report_files(folder):
-                name = f"{folder.name}/{path.name}"
-                if name not in self.named:
-                    self.unmatched.append(f"{name} is in no record of the log")
+            try:
+                names = [f"{folder.name}/{path.name}" for path in report_files(folder)]
+            except PermissionError as cause:
+                self.unmatched.append(f"{folder.name} cannot be read: {cause.strerror}")
+                continue
+            self.unmatched += [f"{name} is in no record of the log" for name in names if name not in self.named]
+
+
+def _regular(path: Path) -> Path:
+    """Return the path of a regular file; OSError for everything else."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path
+    except ValueError:  # a name that no file can have
+        pass
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def _local_checkpoint(path: Path) -> Checkpoint | str:
     """Return the log's own checkpoint, or what is wrong with it."""
     try:
-        return read_checkpoint(path.read_bytes())
+        return read_checkpoint(_regular(path).read_bytes())
     except OSError as cause:
         return f"the log's own checkpoint cannot be read: {cause.strerror}"
     except BrokenProofError as cause:
@@ -283,7 +319,7 @@ def _local_checkpoint(path: Path) -> Checkpoint | str:
 def _no_writer(lock: Path) -> Iterator[None]:
     """Keep writers out for a moment; on a copy or a read-only disk there is none, and nothing to lock."""
     try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         yield
         return

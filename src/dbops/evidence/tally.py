@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dbops.evidence.reader import BrokenProofError
 from dbops.model import ObjectiveStatus
 from dbops.quantities import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _Key = tuple[str, str, str]  # objective, scenario, database
 
@@ -20,12 +24,15 @@ class ObjectiveTally:
     misses: Counter[_Key] = field(default_factory=Counter)
 
     def take(self, body: dict[str, Any]) -> None:
-        """Note the measured objectives of a report; a report of a later format may have none that can be read."""
-        database = (body.get("target") or {}).get("database", "no database")
-        for objective in body.get("objectives", []):
-            key = (objective["id"], objective["scenario"], database)
-            if objective["status"] == ObjectiveStatus.NOT_MEASURED:
-                continue
+        """Note the measured objectives of a report; BrokenProofError, and nothing noted, where they are none.
+
+        Whoever sealed a report may have sealed anything.
+        """
+        try:
+            measured = list(_measured(body))
+        except (AttributeError, KeyError, TypeError):
+            raise BrokenProofError("its objectives are not spelled the way dbops writes them") from None
+        for key, objective in measured:
             self.newest[key] = objective
             self.misses[key] += objective["status"] == ObjectiveStatus.MISSED
 
@@ -46,3 +53,12 @@ class ObjectiveTally:
         earlier = f", missed {counted(before, 'time')} before" if before else ""
         figures = f"{objective['valueMs']} of {objective['limitMs']} ms"
         return f"{key[0]} of {key[2]} ({key[1]}) {how}: {figures}{earlier}"
+
+
+def _measured(body: dict[str, Any]) -> Iterator[tuple[_Key, dict[str, Any]]]:
+    database = (body["target"] or {}).get("database", "no database")
+    for objective in body["objectives"]:
+        key = (str(objective["id"]), str(objective["scenario"]), str(database))
+        figures = {name: objective[name] for name in ("status", "valueMs", "limitMs")}
+        if figures["status"] != ObjectiveStatus.NOT_MEASURED:
+            yield key, figures

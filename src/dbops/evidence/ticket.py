@@ -5,6 +5,7 @@ What the log alone can show, that no other run was dropped, is answered with not
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from dbops.errors import UsageError
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 
 def examine_report(path: Path, question: Question) -> Verification:
     """Verify one report on its own, as it is attached to a ticket."""
+    tally = ObjectiveTally()
     try:
         report = read_report(path.read_bytes())
         parts = list(_parts(report.body))
+        tally.take(report.body)
     except OSError as cause:
         raise UsageError(f"cannot read {path}: {cause.strerror}") from cause
     except BrokenProofError as cause:
-        return Verification(str(path), (no(Property.AUTHENTIC, [str(cause)]),))
-    tally = ObjectiveTally()
-    tally.take(report.body)
+        return Verification(str(path), tuple(_refused(str(cause))))
     authentic = _authentic_report(report, parts, question.trust)
     return Verification(
         str(path), (authentic, *_only_with_the_log(), _artifacts_beside(path, report), objectives_answer(tally))
@@ -50,17 +51,30 @@ def _authentic_report(report: SealedReport, parts: list[SealedReport], trust: Tr
         return no(Property.AUTHENTIC, faults)
     keyid = report.seal.envelope.signatures[0].keyid
     record = report.outcome
-    basis = (
+    basis = [
         f"report of {record.command} {record.run_id}, verdict {record.verdict}, signed by {keyid[:16]}",
         f"record {record.seq} of log {record.log[:8]}, {counted(len(parts), 'part')} sealed too",
-    )
-    return Answered(Property.AUTHENTIC, Answer.YES, basis)
+    ]
+    if record.challenge is not None:
+        basis.append(f"run for the challenge {json.dumps(record.challenge, ensure_ascii=False)}")
+    return Answered(Property.AUTHENTIC, Answer.YES, tuple(basis))
+
+
+def _refused(why: str) -> Iterator[Answered]:
+    """Yield the answers about a report that is not what was sealed: nothing else can be said of it."""
+    yield no(Property.AUTHENTIC, [why])
+    yield from _only_with_the_log()
+    for name in (Property.ARTIFACTS_MATCH, Property.OBJECTIVES):
+        yield Answered(name, Answer.NOT_CHECKED, ("the report is not what was sealed",))
 
 
 def _parts(body: dict[str, Any]) -> Iterator[SealedReport]:
     """Yield the sealed reports within a report; one without a seal is vouched for by the whole."""
-    for part in body["reports"]:
-        if part["seal"] is not None:
+    parts = body.get("reports")
+    if not (isinstance(parts, list) and all(isinstance(part, dict) for part in parts)):
+        raise BrokenProofError("its parts are no reports")
+    for part in parts:
+        if part.get("seal") is not None:
             sealed = unseal(part)
             yield sealed
             yield from _parts(sealed.body)
