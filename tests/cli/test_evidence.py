@@ -124,6 +124,7 @@ def test_a_rotated_key_is_followed_from_the_old_one(dbops: Dbops, public: Path) 
         (("verify", "--trust", "nowhere.pem"), "cannot read the trusted keys"),
         (("verify", "--checkpoint", "nowhere"), "cannot read the checkpoint"),
         (("verify", "logs", "--max-gap", "soon"), "--max-gap 'soon'"),
+        (("verify", "logs", "--max-gap", "0s"), "--max-gap 0s allows nothing"),
         (("rotate",), "cannot read the evidence key"),
     ],
 )
@@ -169,6 +170,7 @@ def test_without_a_trusted_key_a_period_has_no_run_that_counts_and_the_answer_is
     ("words", "said"),
     [
         (("--from", "yesterday"), "--from 'yesterday' is no date"),
+        (("--to", "9999-12-31"), "--to '9999-12-31' is no date"),
         (("--from", "2026-03-02", "--to", "2026-03-01"), "--from 2026-03-02 is not before --to 2026-03-01"),
         (("nowhere",), "nowhere is no log directory"),
         (("--output", "p.xml"), "no result that can be shown as 'junit'"),
@@ -186,3 +188,27 @@ def test_a_period_includes_its_last_day(dbops: Dbops, public: Path) -> None:
     day = run["finishedAt"][:10]
     said = dbops("evidence", "report", "--trust", public, "--from", day, "--to", day).out
     assert "1 run that counts" in said
+
+
+def test_a_challenge_is_on_record_and_told_to_whoever_verifies(dbops: Dbops, public: Path) -> None:
+    dbops("evidence", "keygen")
+    nowhere = "--database-url=postgresql://nobody@127.0.0.1:1/erp"
+    assert 3 == dbops("suite", nowhere, "--challenge", "CHG-4711 \u00fc").code
+    lines = (LOGS / "evidence" / "log.jsonl").read_bytes().splitlines()
+    records = [json.loads(line)["statement"]["predicate"] for line in lines]
+    started = [record for record in records if record["type"] == "run.started"]
+    assert [("suite", "CHG-4711 \u00fc")] == [(it["command"], it["challenge"]) for it in started][:1]
+    (ticket,) = (LOGS / "resilience-suite").glob("*.json")
+    assert 'run for the challenge "CHG-4711 \u00fc"' in dbops("evidence", "verify", ticket, "--trust", public).out
+    said = dbops("evidence", "report", "--trust", public, "--output", "p.html", "--output", "p.md").out
+    assert "challenge CHG-4711 \u00fc: drill inconclusive, audit inconclusive, suite inconclusive (" in said
+    for page in ("p.html", "p.md"):
+        assert "Run for a challenge" in Path(page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("word", ["", "  ", "CHG\n4711", "CHG\udcff"], ids=["empty", "blank", "two lines", "no text"])
+def test_a_challenge_that_nobody_can_have_named_exits_2_and_nothing_runs(dbops: Dbops, word: str) -> None:
+    answer = dbops("suite", "--database-url=postgresql://nobody@127.0.0.1:1/erp", "--challenge", word)
+    assert (2, "") == (answer.code, answer.out)
+    assert "--challenge" in answer.err
+    assert not LOGS.exists()

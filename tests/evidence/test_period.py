@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -115,6 +115,21 @@ def test_a_failure_is_mended_by_the_next_run_of_its_kind_that_passes(
     mended = next(run.at for run in period.runs if run.run_id == passed.run_id)
     assert [(failed.run_id, mended), (again.run_id, mended), (last.run_id, None)] == ends
     assert "RTO missed (restore)" == period.failures[0].run.why
+
+
+def test_a_run_that_died_early_is_mended_where_its_kind_ran_on_one_database_only(
+    finished: Callable[..., Report], logs: Path, signer: Signer, moving: Any
+) -> None:
+    with Run.start("drill", logs, "backup-drill", signer=signer, clock=moving.clock) as early:
+        early.add_checks(Check(check="rows", status=CheckStatus.FAIL))  # it never came to know its database
+    passed = finished()
+    (failure,) = period_of(logs, signer).failures
+    assert (early.run_id, "no database") == (failure.run.run_id, failure.run.database)
+    assert failure.mended_at == next(run.at for run in period_of(logs, signer).runs if run.run_id == passed.run_id)
+    with Run.start("drill", logs, "backup-drill", signer=signer, clock=moving.clock) as other:
+        other.target = TARGET.model_copy(update={"database": "crm"})
+    (failure,) = period_of(logs, signer).failures
+    assert failure.mended_at is None  # of which of the two it was, nobody can say
 
 
 def test_objectives_are_counted_with_best_median_and_worst(

@@ -80,10 +80,15 @@ def _question(options: QuestionOptions, settings: Settings) -> Question:
 def _max_gap(options: QuestionOptions) -> dt.timedelta | None:
     from dbops.settings import parse_duration
 
+    if options.max_gap is None:
+        return None
     try:
-        return parse_duration(options.max_gap) if options.max_gap else None
+        largest = parse_duration(options.max_gap)
     except ValueError as error:
         raise UsageError(f"--max-gap {options.max_gap!r} {error}") from None
+    if not largest:
+        raise UsageError("--max-gap 0s allows nothing at all", hint="leave it out to look for no gaps")
+    return largest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,14 +147,14 @@ def _moment(text: str | None, flag: str, *, after: dt.timedelta = dt.timedelta()
     """Return the beginning of a day, or a moment; `after` a day, where a day was named."""
     if text is None:
         return None
+    whole_day = len(text) <= len("2026-03-31")
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or dt.UTC) + (after if whole_day else dt.timedelta())
+    except (ValueError, OverflowError):  # the last day there is has none after it
         raise UsageError(
             f"{flag} {text!r} is no date", hint=f"write {flag} 2026-03-31, or {flag} 2026-03-31T18:00Z"
         ) from None
-    whole_day = len(text) <= len("2026-03-31")
-    return moment.replace(tzinfo=moment.tzinfo or dt.UTC) + (after if whole_day else dt.timedelta())
 
 
 @dataclass(frozen=True, kw_only=True)

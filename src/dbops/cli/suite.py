@@ -9,6 +9,7 @@ import typer
 
 from dbops.cli.drill import DepthOptions
 from dbops.cli.options import FailOnOptions, Outcome, SuperuserOptions, command
+from dbops.errors import UsageError
 
 _NO_BACKUP = "making a backup: dbops.toml has no [backup] table, and --backup was not given"
 
@@ -41,6 +42,7 @@ def suite(options: SuiteOptions) -> Outcome:
     this database where there is one, and rebuilds the schema where there is none. All parts run, whatever an earlier
     one said. Each is a run with evidence of its own; the suite's report, under resilience-suite, holds them all.
     """
+    _check_challenge(options.challenge)
     from dbops.cli.operations import SuitePlan, backup_options, drill_options, suite_steps
     from dbops.cli.running import recorded, settings_of, time_limit_of
     from dbops.connection.target import target_of
@@ -62,3 +64,13 @@ def suite(options: SuiteOptions) -> Outcome:
             run.not_tested(_NO_BACKUP if options.backup is None else "making a backup: --no-backup was given")
         run_suite(suite_steps(settings, target, plan, progress), run)
     return Outcome(run.report, run.report_path)
+
+
+def _check_challenge(word: str | None) -> None:
+    """Raise UsageError for a word that nobody could have asked for: nothing, or no text."""
+    if word is None:
+        return
+    if not word.strip():
+        raise UsageError("--challenge names no word", hint="is the variable it comes from set? leave it out for none")
+    if not word.isprintable():
+        raise UsageError("--challenge holds something that cannot be printed", hint="name a word that can be read back")

@@ -2,7 +2,8 @@
 
 Rules, in order: a run counts by the record of its end, in the period in which that was written; only what verifies
 counts, and what does not is listed with the reason; without a trusted key nothing counts. A failure is mended when a
-later run of the same kind on the same database passes. What it does not do: read files, or draw.
+later run of the same kind on the same database passes; one that died before it knew its database, where its kind ran on
+one database only, by the next that passes there. What it does not do: read files, or draw.
 """
 
 from __future__ import annotations
@@ -133,6 +134,15 @@ class Period:
     def missed(self) -> list[Reached]:
         """Objectives whose newest measurement in the period missed them."""
         return [one for one in self.objectives if one.newest is ObjectiveStatus.MISSED]
+
+    @property
+    def challenged(self) -> dict[str, list[Ran]]:
+        """The runs that were made for somebody who had named a word for it, by that word."""
+        words: dict[str, list[Ran]] = {}
+        for run in self.runs:
+            if run.challenge is not None:
+                words.setdefault(run.challenge, []).append(run)
+        return words
 
     def of(self, command: str) -> list[Ran]:
         """Return the runs of one command."""
@@ -313,12 +323,14 @@ def _population(runs: Iterable[Ran]) -> Iterator[Counted]:
 
 def _failures(runs: Iterable[Ran]) -> Iterator[Failure]:
     listed = list(runs)
+    known: dict[str, set[str]] = {}
+    for run in listed:
+        known.setdefault(run.command, set()).update({run.database} - {_NO_DATABASE})
     for place, run in enumerate(listed):
         if run.verdict is Verdict.PASS:
             continue
-        same = (
-            later for later in listed[place + 1 :] if (later.command, later.database) == (run.command, run.database)
-        )
+        only = known[run.command] if run.database == _NO_DATABASE and len(known[run.command]) == 1 else {run.database}
+        same = (later for later in listed[place + 1 :] if later.command == run.command and later.database in only)
         yield Failure(run, next((later.at for later in same if later.verdict is Verdict.PASS), None))
 
 

@@ -48,6 +48,7 @@ def summary_lines(verification: Verification, period: Period) -> Iterator[str]:
     yield from (f"  {one.command} of {one.database}: {_verdicts(one)}" for one in period.population)
     yield f"{counted(len(period.failures), 'run')} did not pass, {_unmended(period)} not mended since"
     yield f"{counted(len(period.waivers), 'finding')} waived"
+    yield from (f"challenge {text}" for text in _challenges(period))
     for one in period.objectives:
         yield f"{one.id.upper()} of {one.database} ({one.scenario}): {_reached(one)}"
     if period.not_counted:
@@ -70,6 +71,7 @@ def html_page(verification: Verification, period: Period) -> str:
         period=period,
         objectives=tuple((one, _cells(one)) for one in period.objectives),
         charts=tuple(_charts(period)),
+        challenges=tuple(_challenges(period)),
         controls=control_map(period),
     )
 
@@ -84,6 +86,7 @@ def _markdown(verification: Verification, period: Period) -> Iterator[str]:
     yield from _section("Does the evidence hold?", ("Property", "Answer", "Because"), _answer_rows(verification))
     yield from _section(f"What ran: {_population(period)}", ("Database", "Command", *_VERDICTS), _count_rows(period))
     yield from _listed("Started, with no end on record", period.unfinished)
+    yield from _listed("Run for a challenge", tuple(_challenges(period)))
     yield from _listed("Gaps", period.gaps, "" if period.largest_gap else "not looked for: no --max-gap was given")
     rows = [(span(one.at), span(one.what), prose(one.why)) for one in period.not_counted]
     yield from _section("Not counted", ("When", "What", "Why"), rows)
@@ -217,6 +220,13 @@ def _population(period: Period) -> str:
 
 def _verdicts(one: Counted) -> str:
     return ", ".join(f"{one.verdicts[name]} {name}" for name in _VERDICTS if one.verdicts.get(name))
+
+
+def _challenges(period: Period) -> Iterator[str]:
+    """Yield each word that an auditor had named, and what the runs under it came to."""
+    for word, runs in period.challenged.items():
+        ended = ", ".join(f"{run.command} {run.verdict.value if run.verdict else 'aborted'}" for run in runs)
+        yield f"{word}: {ended} ({moment(runs[-1].at)})"
 
 
 def _unmended(period: Period) -> int:
