@@ -72,6 +72,13 @@ def everything_in(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
 
 
+def test_a_working_directory_that_has_been_removed_exits_2(dbops: Dbops, bare_environment: Path) -> None:
+    bare_environment.rmdir()
+    answer = dbops("evidence", "verify")
+    assert (2, "") == (answer.code, answer.out)
+    assert "the working directory has been removed" in answer.err
+
+
 def test_an_unreachable_server_is_told_on_stderr_and_the_record_is_named(
     dbops: Dbops, bare_environment: Path, closed_port: int
 ) -> None:

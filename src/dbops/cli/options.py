@@ -292,6 +292,7 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
             _refuse_lost(ctx, values)
             return None
         options.check()
+        _refuse_nowhere()
         _load_driver()
         return body(options)
 
@@ -338,6 +339,14 @@ def _refuse_lost(context: typer.Context, values: Mapping[str, Any]) -> None:
     if lost:
         message = f"{' and '.join(lost)} must come after {context.invoked_subcommand!r}"
         raise UsageError(message, hint=f"{context.command_path} {context.invoked_subcommand} {lost[0]} ...")
+
+
+def _refuse_nowhere() -> None:
+    """Raise UsageError in a working directory that has been removed: files are looked for from there, and kept."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory has been removed", hint="cd to one that is there") from None
 
 
 def _specific_first(kind: type[OutputOptions]) -> list[dataclasses.Field[Any]]:
