@@ -97,6 +97,9 @@ def test_a_drill_proves_isolation_and_leaves_the_copy_as_it_was(
     assert (1, 1) == (check.scope.checked, check.scope.total)
     evidence = evidence_of(report, tmp_path / "logs")
     assert "pass" == evidence["selfCheck"]
+    assert "30 rows of 1 table and 1 sequence are as before" == evidence["unchanged"]
+    assert check.method is not None
+    assert check.method.endswith(f": 1 pass; {evidence['unchanged']}")
     probes = evidence["verdicts"][0]["probes"]
     assert {"read own", "read foreign", "kept plan, foreign", "steal", "insert own"} <= {one["probe"] for one in probes}
 

@@ -42,11 +42,15 @@ class KeptVerdict(Document):
 
 
 class IsolationEvidence(Document):
-    """One proof; `not_called` are functions whose arguments would have had to be guessed."""
+    """One proof; `not_called` are functions whose arguments would have had to be guessed.
+
+    `unchanged` says which rows and sequences were counted before and after, and are the same; None where nothing was.
+    """
 
     schema_: Literal["dbops/isolation/v1"] = SCHEMA
     method: str
     self_check: str
+    unchanged: str | None = None
     not_called: tuple[str, ...]
     verdicts: tuple[KeptVerdict, ...]
 
@@ -57,6 +61,7 @@ def evidence_of(proof: Proof) -> IsolationEvidence:
     return IsolationEvidence(
         method=proof.how,
         self_check=proof.self_check,
+        unchanged=proof.unchanged or None,
         not_called=tuple(sorted(set(proof.not_called))),
         verdicts=tuple(_verdict(one, salt) for one in proof.verdicts),
     )

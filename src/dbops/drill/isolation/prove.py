@@ -30,6 +30,7 @@ from dbops.drill.isolation.verdicts import Outcome, Verdict
 from dbops.errors import TimeLimitError, UnavailableError
 from dbops.evidence.canonical import readable
 from dbops.files import write_new
+from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,7 @@ def _proven(copy: Copy, database: str, options: IsolationOptions, deadline: Dead
             _probe_roles(copy, database, token, options, deadline, proof)
         if traces := _differences(before, _standing(copy, options, deadline)):
             return proof, report.unanswered(f"the probes left traces: {traces}")
+        proof.unchanged = before.in_words()
     except TimeLimitError:
         raise
     except UnavailableError as error:
@@ -216,10 +218,19 @@ class _Standing:
     rows: dict[str, int] = field(default_factory=dict)
     sequences: dict[tuple[str, str], Any] = field(default_factory=dict)
 
+    def in_words(self) -> str:
+        """Say what stands as it did before."""
+        rows, tables = counted(sum(self.rows.values()), "row"), counted(len(self.rows), "table")
+        return f"{rows} of {tables} and {counted(len(self.sequences), 'sequence')} are as before"
+
 
 def _standing(copy: Copy, options: IsolationOptions, deadline: Deadline) -> _Standing:
     with copy.read(deadline.left()) as session:
-        tables = [table for table in read_tables(session.connection, options.columns) if table.kind == "r"]
+        everyone = (
+            *read_tables(session.connection, options.columns),
+            *read_listed(session.connection, options.columns, options.tables),
+        )
+        tables = [table for table in everyone if table.kind == "r"]
         count = sql.SQL("select pg_catalog.count(*) from only {}")
         rows = {table.label: session.fetch_all(count.format(table.identifier))[0][0] for table in tables}
         return _Standing(rows, read_sequences(session, read_everything(session)))

@@ -37,12 +37,16 @@ _WHY_DOUBTFUL = "a tenant can find out which values other tenants have, one gues
 
 @dataclass(slots=True)
 class Proof:
-    """All verdicts of one proof; `how` names the method, `not_called` functions that could not be asked."""
+    """All verdicts of one proof; `how` names the method, `not_called` functions that could not be asked.
+
+    `unchanged` says what was counted before and after, where it was, and found to be the same.
+    """
 
     how: str
     verdicts: list[Verdict] = field(default_factory=list)
     not_called: list[str] = field(default_factory=list)
     self_check: str = "not run"
+    unchanged: str = ""
 
     def count(self) -> Counter[Outcome]:
         """Return how many verdicts there are of each outcome."""
@@ -58,9 +62,10 @@ class Proof:
         ]
 
     def summary(self) -> str:
-        """Return the counts in words."""
+        """Return the counts in words, and what was left as it was."""
         counts = self.count()
-        return ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]) or "nothing probed"
+        words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]) or "nothing probed"
+        return "; ".join(filter(None, (words, self.unchanged)))
 
 
 def as_check(proof: Proof, options: IsolationOptions) -> Check:
@@ -117,8 +122,9 @@ def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
 
 def _why_untold(verdict: Verdict) -> str:
     untold = verdict.those(Outcome.INCONCLUSIVE)
-    words = [f"{one.probe}: {one.words or 'refused'}{_state(one)}" for one in untold[:_FEW_PROBES]]
-    return verdict.reason or "; ".join(words) or "nothing shows that a probe could have succeeded"
+    # Both tenants often come to the same.
+    words = list(dict.fromkeys(f"{one.probe}: {one.words or 'refused'}{_state(one)}" for one in untold))
+    return verdict.reason or "; ".join(words[:_FEW_PROBES]) or "nothing shows that a probe could have succeeded"
 
 
 def _state(one: Observation) -> str:
