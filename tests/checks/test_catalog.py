@@ -136,6 +136,8 @@ def test_a_kept_catalog_read_back_is_the_same(mixed: Catalog) -> None:
         lambda document: document.update(schema="dbops/report/v1"),
         lambda document: document["reads"].update(gossip=[]),
         lambda document: document["reads"].update(relations=[[1, 2]]),
+        lambda document: document["reads"]["relations"][0].__setitem__(0, None),
+        lambda document: document["reads"]["columns"][0].__setitem__(1, ["1"]),
         lambda document: document.pop("server"),
     ],
 )

@@ -44,7 +44,7 @@ _NO_EXTENSION = {
     ),
 }
 _HINTS = {
-    "57014": "give it longer with --timeout, or run the audit when the server is less busy",
+    "57014": "give it longer with --timeout, or run the audit again when the server is less busy or nobody cancels it",
     "55P03": "another session holds a lock that blocks readers; run the audit again when it has ended",
 }
 

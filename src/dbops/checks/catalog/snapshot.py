@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from dbops.checks.catalog.rows import (
     ROW_CLASSES,
@@ -307,7 +307,17 @@ class Catalog:
 
 
 def _rows(kind: type[tuple[object, ...]], rows: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
-    return tuple(kind._make(tuple(v) if isinstance(v, list) else v for v in row) for row in rows)  # type: ignore[attr-defined]
+    """Return rows of a document as instances of their class; TypeError for a value that its field cannot have."""
+    made = tuple(kind._make(tuple(v) if isinstance(v, list) else v for v in row) for row in rows)  # type: ignore[attr-defined]
+    for (name, hint), values in zip(get_type_hints(kind).items(), zip(*made, strict=True), strict=False):
+        elements = get_args(hint)[:1] if get_origin(hint) is tuple else ()
+        allowed = {tuple} if elements else set(get_args(hint) or (hint,))
+        found = set(map(type, values)) - allowed
+        if elements and not found:
+            found = {type(element) for value in values for element in value} - set(elements)
+        if found - ({int} if hint is float else set()):
+            raise TypeError(f"{_name_of(kind)} has a wrong value of {name}")
+    return made
 
 
 def _name_of(kind: type[tuple[object, ...]]) -> str:
