@@ -232,6 +232,7 @@ def test_the_problem_of_a_part_is_shown_where_the_part_is() -> None:
     part = report(command="drill", verdict=Verdict.INCONCLUSIVE, problem=Problem(message="no server", hint="start it"))
     text = shown(report(command="suite", verdict=Verdict.INCONCLUSIVE, reports=(part,)), problem=False)
     assert "Could not be carried out: no server\n  start it\n" in text
+    assert "INCONCLUSIVE  drill could not be carried out (exit 1, 1.2 s)\n" in text
 
 
 HOSTILE = 'public."\x1b]0;x\x07\r\n[red]a[/]\u202e\u200b\x9b31m"'
