@@ -12,6 +12,7 @@ import pytest
 from dbops.backup.history import Entry
 from dbops.model import BackupArtifact, BackupFile, BackupManifest, SourceInfo, Verdict
 from dbops.render.backup_page import backup_page
+from dbops.render.backups import list_lines
 from dbops.render.terminal import clean
 from dbops.storage.attested import Attestation, Standing
 from dbops.storage.stored import StoredBackup
@@ -91,3 +92,10 @@ def test_a_name_adds_no_element(name: str) -> None:
     tags = re.compile(r"</?([a-z0-9]+)")
     assert tags.findall(tame) == tags.findall(hostile)
     assert clean(name) in html.unescape(hostile)
+
+
+def test_a_name_of_two_lines_is_one_line_of_the_list_in_its_column() -> None:
+    entries = newest_first(entry(1), entry(2, database="two\nlines"))
+    lines = [clean(line) for line in list_lines(entries, NOW)]
+    assert "two\\nlines" in lines[1]
+    assert 1 == len({line.index(stamp) for line, stamp in zip(lines, ("SNAPSHOT", "2026-", "2026-"), strict=True)})

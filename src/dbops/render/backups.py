@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dbops.model import Verdict
 from dbops.quantities import counted, duration, size
+from dbops.render.terminal import clean
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -84,7 +85,7 @@ def _span(span: dt.timedelta) -> str:
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    lines = [tuple(heading), *map(tuple, rows)]
+    lines = [tuple(heading), *(tuple(map(clean, row)) for row in rows)]
     if len(lines) == 1:
         return ()
     widths = [max(len(line[place]) for line in lines) for place in range(len(heading))]
