@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask, g, request, session
@@ -14,7 +14,7 @@ from dbops.tenancy.postgres import tenant_setting
 from dbops.tenancy.pytest_plugin import run_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from flask.testing import FlaskClient
@@ -24,11 +24,13 @@ def sign_in(client: FlaskClient) -> None:
     client.get("/in")
 
 
-def shop(*, guard: bool = True, view: Callable[[], str] | None = None) -> Flask:
+def shop(
+    *, guard: bool = True, view: Callable[[], str] | None = None, members: Sequence[object] = (1, 3), **options: Any
+) -> Flask:
     app = Flask("shop")
     app.secret_key = "not a secret"
     if guard:
-        install_tenant_guard(app, identity=lambda: session.get("who"), memberships=lambda _user: [1, 3])
+        install_tenant_guard(app, identity=lambda: session.get("who"), memberships=lambda _user: members, **options)
     app.add_url_rule("/in", "in", tenant_exempt(lambda: session.update(who="ada") or "in"))
     app.add_url_rule("/rows", "rows", view or (lambda: f"row of {tenant_setting(allow_unverified=False)}"))
     return app
@@ -43,6 +45,26 @@ def test_a_guarded_application_holds_in_every_row() -> None:
 def test_a_public_page_is_served_to_whoever_names_a_tenant() -> None:
     app = shop(view=lambda: str(resolve_org_id()))
     run_matrix(app, "/rows?page=1", sign_in=sign_in, own=3, foreign=2, public=True)
+
+
+@pytest.mark.parametrize(("id_type", "own", "foreign"), [
+    ("uuid", "7b1f6f0e-0c1a-4c56-9d3e-1f0a5d5b0001", "7b1f6f0e-0c1a-4c56-9d3e-1f0a5d5b0002"),
+    ("slug", "acme", "globex"),
+])  # fmt: skip
+def test_ids_of_other_types_have_a_matrix_too(id_type: str, own: str, foreign: str) -> None:
+    run_matrix(
+        shop(id_type=id_type, members=[own]), "/rows", sign_in=sign_in, own=own, foreign=foreign, id_type=id_type
+    )
+
+
+@pytest.mark.parametrize("names", [
+    {"headers": ("X-Shop",), "parameters": ("shop",)}, {"headers": (), "parameters": ("shop", "org")},
+    {"headers": ("X-Shop", "X-Org"), "parameters": ()},
+])  # fmt: skip
+def test_a_guard_that_reads_other_names_is_asked_by_those(names: dict[str, tuple[str, ...]]) -> None:
+    held = run_matrix(shop(**names), "/rows", sign_in=sign_in, own=1, foreign=2, **names)
+    assert len(held) > 30
+    assert {"conflict: a parameter twice", "conflict: a header line twice"} & {one.row.title for one in held}
 
 
 def _after(work: Callable[[], None]) -> Flask:

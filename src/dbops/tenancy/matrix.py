@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus
 
 from dbops.tenancy.claims import HEADERS, PARAMETERS, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from flask import Flask
     from flask.testing import FlaskClient
@@ -45,6 +45,22 @@ class Tenants:
 
 
 @dataclass(frozen=True)
+class Names:
+    """Where the application looks for claims, as its guard was told."""
+
+    headers: Sequence[str] = HEADERS
+    parameters: Sequence[str] = PARAMETERS
+
+
+class Way(NamedTuple):
+    """One way to claim a tenant: what it is called, and what a request then has."""
+
+    how: str
+    environ: dict[str, str]
+    query: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One request, and what must come of it."""
 
@@ -65,23 +81,31 @@ class Held:
     holds: bool
 
 
-def rows(tenants: Tenants, *, id_type: str = "int", public: bool = False) -> Iterator[Row]:
+def rows(tenants: Tenants, names: Names, *, id_type: str = "int", public: bool = False) -> Iterator[Row]:
     """Yield every row; `public` says that the page is for anybody who names a tenant."""
-    yield from _naming("one's own tenant", tenants.own, _SERVED)
-    yield from _naming("a foreign tenant", tenants.foreign, _FORBIDDEN)
-    yield from _naming("a tenant that nobody has", tenants.absent, _FORBIDDEN)
-    yield from _conflicts(str(tenants.own), str(tenants.foreign))
-    for text in (*MEANINGLESS, *(NO_INTS if id_type == "int" else ())):
-        yield from _naming(f"{text[:12]!r}", text, _INVALID)
+    meaningless = (*MEANINGLESS, *(NO_INTS if id_type == "int" else ()))
+    for what, org_id, expected in (
+        ("one's own tenant", tenants.own, _SERVED),
+        ("a foreign tenant", tenants.foreign, _FORBIDDEN),
+        ("a tenant that nobody has", tenants.absent, _FORBIDDEN),
+        *((f"{text[:12]!r}", text, _INVALID) for text in meaningless),
+    ):
+        for way in _ways(org_id, names):
+            yield Row(f"{what}, {way.how}", expected, way.environ, way.query)
+    for way in _contradictions(str(tenants.own), str(tenants.foreign), names):
+        yield Row(f"conflict: {way.how}", _CONFLICT, way.environ, way.query)
+    own, foreign = next(_ways(tenants.own, names)), next(_ways(tenants.foreign, names))
     html = {"HTTP_ACCEPT": "text/html"}
-    yield Row("a foreign tenant, as a page", _FORBIDDEN, html | _header(tenants.foreign))
-    yield Row("a foreign tenant, HEAD", "403 without a body", _header(tenants.foreign), method="HEAD")
+    yield Row("a foreign tenant, as a page", _FORBIDDEN, html | foreign.environ, foreign.query)
+    yield Row("a foreign tenant, HEAD", "403 without a body", foreign.environ, foreign.query, method="HEAD")
     for blank in ("", " "):
-        yield Row(f"{blank!r} and nobody signed in", _REQUIRED, _header(blank), signed_in=False)
+        way = next(_ways(blank, names))
+        yield Row(f"{blank!r} and nobody signed in", _REQUIRED, way.environ, way.query, signed_in=False)
     yield Row("no claim and nobody signed in", _REQUIRED, signed_in=False)
     yield Row("no claim and nobody signed in, as a page", _REQUIRED, html, signed_in=False)
-    yield Row("a claim and nobody signed in", _SERVED if public else _REFUSED, _header(tenants.own), signed_in=False)
-    yield Row("one's own tenant, after all that", _SERVED, _header(tenants.own))
+    served = _SERVED if public else _REFUSED
+    yield Row("a claim and nobody signed in", served, own.environ, own.query, signed_in=False)
+    yield Row("one's own tenant, after all that", _SERVED, own.environ, own.query)
 
 
 def ask(
@@ -102,29 +126,31 @@ def ask(
     return Held(row, found, holds=_matches(row.expected, found)), body
 
 
-def _naming(what: str, org_id: Any, expected: str) -> Iterator[Row]:
-    for header in HEADERS:
-        yield Row(f"{what}, by {header}", expected, _header(org_id, header))
-    for name in PARAMETERS:
-        yield Row(f"{what}, by ?{name}", expected, query=f"{name}={quote_plus(str(org_id))}")
+def _ways(org_id: Any, names: Names) -> Iterator[Way]:
+    """Yield every way to claim one tenant."""
+    for header in names.headers:
+        yield Way(f"by {header}", _header(org_id, header), "")
+    for name in names.parameters:
+        yield Way(f"by ?{name}", {}, f"{name}={quote_plus(str(org_id))}")
 
 
-def _conflicts(own: str, foreign: str) -> Iterator[Row]:
-    first, second = PARAMETERS
-    pairs = {
-        "header and parameter": (_header(own), f"{first}={foreign}"),
-        "two headers": (_header(own) | _header(foreign, HEADERS[1]), ""),
-        "two header lines": (_header(f"{own},{foreign}"), ""),
-        "a header line twice": (_header(f"{own},{own}"), ""),
-        "two parameters": ({}, f"{first}={own}&{second}={foreign}"),
-        "a parameter twice": ({}, f"{first}={own}&{first}={own}"),
-        "a blank parameter and another": ({}, f"{first}=&{first}={own}"),
-    }
-    for title, (environ, query) in pairs.items():
-        yield Row(f"conflict: {title}", _CONFLICT, environ, query)
+def _contradictions(own: str, foreign: str, names: Names) -> Iterator[Way]:
+    """Yield every way to name two tenants, or one twice, that these names allow."""
+    for header in names.headers[:1]:
+        for name in names.parameters[:1]:
+            yield Way("header and parameter", _header(own, header), f"{name}={foreign}")
+        for other in names.headers[1:2]:
+            yield Way("two headers", _header(own, header) | _header(foreign, other), "")
+        yield Way("two header lines", _header(f"{own},{foreign}", header), "")
+        yield Way("a header line twice", _header(f"{own},{own}", header), "")
+    for name in names.parameters[:1]:
+        for other in names.parameters[1:2]:
+            yield Way("two parameters", {}, f"{name}={own}&{other}={foreign}")
+        yield Way("a parameter twice", {}, f"{name}={own}&{name}={own}")
+        yield Way("a blank parameter and another", {}, f"{name}=&{name}={own}")
 
 
-def _header(text: Any, name: str = HEADERS[0]) -> dict[str, str]:
+def _header(text: Any, name: str) -> dict[str, str]:
     """Return a header as a server hands it over: bytes, read as latin-1."""
     return {f"HTTP_{name.upper().replace('-', '_')}": str(text).encode().decode("latin-1")}
 
