@@ -252,6 +252,13 @@ def test_a_lost_connection_is_the_drivers_error(tenants: Target, run_sql: Callab
             tenant_transaction(connection).__enter__()
 
 
+def test_a_closed_connection_is_the_drivers_error(tenants: Target) -> None:
+    connection = psycopg.connect(tenants.conninfo(), user="erp_app")
+    connection.close()
+    with tenant_context(1), pytest.raises(psycopg.OperationalError, match="closed"):
+        tenant_transaction(connection).__enter__()
+
+
 def test_threads_that_share_one_connection_never_see_each_others_rows(pool: ConnectionPool[Any]) -> None:
     wrong: list[object] = []
 

@@ -127,7 +127,7 @@ def _is_nested(connection: psycopg.BaseConnection[Any], binding: tuple[str, str]
     """Say whether the connection is within a transaction bound as wanted; raise where it can be bound in no way."""
     if connection.autocommit:
         raise autocommit_error()
-    if is_idle(connection):
+    if is_idle(connection) or connection.closed:  # of a closed one the driver says so itself
         return False
     bound = _bound.get(connection)
     if bound == binding:
