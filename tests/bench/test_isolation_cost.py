@@ -1,4 +1,6 @@
-"""What proving that tenants are kept apart costs on a restored copy of the demo ERP: at most 2 s.
+"""What proving that tenants are kept apart costs on a restored copy of the demo ERP, for 20 tenant tables: at most 2 s.
+
+The application reaches ten of the ERP's; here each stands twice, with all its rows.
 
 `ROUNDS` (3) drills of one backup; printed are the step's own seconds, all of it included: token, self-check, counts
 before and after. The bound holds for the quickest, since what a machine does beside it is not the proof's.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +26,6 @@ from dbops.model import CheckStatus, TargetInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dbops.connection.server import ScratchServer
     from dbops.storage.local import LocalStore
@@ -34,9 +36,11 @@ pytestmark = pytest.mark.bench
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 _LIMIT_SECONDS = 2.0
 _STEP = "tenant isolation"
+_TABLES = 20
+_TWICE = Path(__file__).with_name("tenant_tables_twice.sql")
 
 
-def test_the_proof_takes_at_most_two_seconds_on_the_demo(
+def test_the_proof_of_twenty_tables_takes_at_most_two_seconds_on_the_demo(
     bench_server: ScratchServer,
     store: LocalStore,
     back_up: Callable[..., StoredBackup],
@@ -47,6 +51,7 @@ def test_the_proof_takes_at_most_two_seconds_on_the_demo(
         connection.execute("create database isolation")
     with scratch(bench_server, "isolation") as connection:
         demo_erp.load(connection)
+        connection.execute(_TWICE.read_bytes())
     source = back_up(bench_server.target("isolation")).manifest.source
     identity = TargetInfo(
         host="source", port=5432, database=source.database, user="dbops", system_identifier=source.system_identifier
@@ -61,9 +66,10 @@ def test_the_proof_takes_at_most_two_seconds_on_the_demo(
         seconds.append(next(step.duration_ms for step in run.report.steps if step.name == _STEP) / 1000)
         evidence = json.loads((run.directory / "isolation.json").read_text())["verdicts"]
     probes = sum(len(one["probes"]) for one in evidence)
+    assert _TABLES == sum(any(probe["probe"] == "row security active" for probe in one["probes"]) for one in evidence)
     with capsys.disabled():
         print(  # noqa: T201  (the figures are the result)
-            f"\n  isolation of {len(evidence)} objects, {probes} probes:"
+            f"\n  isolation of {_TABLES} tables, {len(evidence)} objects, {probes} probes:"
             f" {', '.join(f'{one:.2f}' for one in seconds)} s; quickest {min(seconds):.2f} s of {_LIMIT_SECONDS:g} s"
         )
     assert min(seconds) <= _LIMIT_SECONDS
