@@ -307,10 +307,29 @@ def test_a_claim_that_nobody_granted_is_refused_unless_asked_for(app: Flask, poo
         with pool.connection() as connection, tenant_transaction(connection, allow_unverified=True):
             return seen(connection)
 
+    @app.get("/said-again")
+    def said_again() -> list[int]:
+        with pool.connection() as connection, tenant_transaction(connection, resolve_in_flask()):
+            return seen(connection)
+
+    @app.get("/said-around")
+    def said_around() -> list[int]:
+        with tenant_context(resolve_in_flask()), pool.connection() as connection, tenant_transaction(connection):
+            return seen(connection)
+
+    @app.get("/public-again")
+    def public_again() -> list[int]:
+        org_id = resolve_in_flask()
+        with pool.connection() as connection, tenant_transaction(connection, org_id, allow_unverified=True):
+            return seen(connection)
+
     client = app.test_client()
-    claimed = client.get("/rows", headers={"X-Org-Id": "2"})
-    assert (claimed.status_code, claimed.json["error"]) == (403, "org_forbidden")
-    assert client.get("/public", headers={"X-Org-Id": "2"}).json == [2]
+    for path in ("/rows", "/said-again", "/said-around"):
+        claimed = client.get(path, headers={"X-Org-Id": "2"})
+        assert (claimed.status_code, claimed.json["error"]) == (403, "org_forbidden")
+        assert client.get(path, headers={"X-User": "two", "X-Org-Id": "2"}).json == [2]
+    for path in ("/public", "/public-again"):
+        assert client.get(path, headers={"X-Org-Id": "2"}).json == [2]
     assert client.get("/rows", headers={"X-User": "two", "X-Org-Id": "2"}).json == [2]
     with app.test_request_context(headers={"X-Org-Id": "2"}):
         app.preprocess_request()

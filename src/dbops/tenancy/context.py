@@ -3,7 +3,8 @@
 `tenant_context(org_id)` says it for a job, a script, or a request that has no tenant of its own; `resolve_org_id()`
 asks. The rules:
 
-1. A request's own tenant stands: within it, `tenant_context` of another one is refused.
+1. A request's own tenant stands: within it, `tenant_context` of another one is refused, and of the same one it is worth
+   what the request's is. A claim does not become a grant by being said again.
 2. What was entered within a request counts in that request alone. A generator that was left half-read keeps its
    `tenant_context` open on the thread, and the next request on that thread must not find it.
 3. A context that has ended never comes back, in whatever order several of them end.
@@ -98,6 +99,8 @@ def tenant_context(org_id: OrgId | None) -> Iterator[Tenant]:
     tenant = Tenant(_checked(org_id), verified=org_id is not None, source="tenant_context")
     enclosing = _enclosing()
     _refuse_another(enclosing, tenant)
+    if enclosing.owner is not None and enclosing.tenant.org_id == org_id:
+        tenant = enclosing.tenant
     entered = _Entered(tenant, enclosing.owner, _entered.get())
     _entered.set(entered)
     try:

@@ -56,7 +56,10 @@ def tenant_transaction(
     same tenant it is a savepoint.
     """
     if org_id is not None:
-        with tenant_context(org_id), tenant_transaction(connection, setting=setting):
+        with (
+            tenant_context(org_id),
+            tenant_transaction(connection, setting=setting, allow_unverified=allow_unverified),
+        ):
             yield connection
         return
     binding = (checked_setting(setting), tenant_setting(allow_unverified=allow_unverified))
@@ -79,7 +82,7 @@ async def async_tenant_transaction(
     """As `tenant_transaction`, for an asynchronous connection."""
     if org_id is not None:
         with tenant_context(org_id):
-            async with async_tenant_transaction(connection, setting=setting):
+            async with async_tenant_transaction(connection, setting=setting, allow_unverified=allow_unverified):
                 yield connection
         return
     binding = (checked_setting(setting), tenant_setting(allow_unverified=allow_unverified))
