@@ -604,3 +604,11 @@ def test_what_is_not_a_duration_is_refused(text: str) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError):
         Settings().audit = None  # type: ignore[assignment, misc]
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [({"log_dir": Path("~nobody-here/logs")}, {}), ({}, {"DBOPS_CONFIG": "~nobody-here/dbops.toml"})],
+)
+def test_a_home_that_nobody_knows_is_refused(here: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    assert "~nobody-here" in refusal(here, flags, **environ).message

@@ -77,7 +77,7 @@ def write_atomically(
         raise error(f"{path} {wrong}", hint="name a file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        write_new(temporary, data, mode, error=error)
+        _create_with(temporary, data, mode)
         os.replace(temporary, path)  # noqa: PTH105  (fault tests replace the os functions)
         sync_directory(path.parent)
     except OSError as cause:
@@ -102,20 +102,24 @@ def not_replaceable(path: Path) -> str | None:
 def write_new(path: Path, data: bytes, mode: int = 0o600, *, error: type[DbopsError] = EvidenceNotKeptError) -> None:
     """Create `path`, which must not exist, with all of `data` on disk; its directory entry is not synced yet."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        try:
-            if mode & 0o077:  # meant for others too, and the umask of dbops takes that away
-                os.fchmod(descriptor, mode)
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            raise
-        finally:
-            os.close(descriptor)
+        _create_with(path, data, mode)
     except OSError as cause:
         raise _not_kept(error, path, cause) from cause
+
+
+def _create_with(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        if mode & 0o077:  # meant for others too, and the umask of dbops takes that away
+            os.fchmod(descriptor, mode)
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def append_line(path: Path, line: bytes, *, error: type[DbopsError] = EvidenceNotKeptError) -> None:

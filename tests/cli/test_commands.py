@@ -271,6 +271,12 @@ def test_init_does_not_replace_a_file_unless_told_to(dbops: Dbops, bare_environm
     assert 0 == dbops("config", "show").code
 
 
+def test_init_names_the_file_that_cannot_be_written(dbops: Dbops, bare_environment: Path) -> None:
+    answered = dbops("init", "--config", "nowhere/dbops.toml")
+    assert 3 == answered.code
+    assert f"cannot write {bare_environment / 'nowhere' / 'dbops.toml'}: No such file" in " ".join(answered.err.split())
+
+
 def test_init_declares_indexes_of_any_name(
     dbops: Dbops, database: Target, url_of: UrlOf, run_sql: RunSql, bare_environment: Path
 ) -> None:

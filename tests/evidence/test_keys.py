@@ -224,3 +224,14 @@ def test_a_configuration_directory_that_may_not_be_entered_holds_no_key(
         if as_root:
             os.seteuid(0)
         closed.chmod(0o700)
+
+
+def test_who_has_no_home_has_no_key_and_is_told_where_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where the uid has no passwd entry
+    assert keys.find_signer(None, tmp_path / "logs") is None
+    with pytest.raises(ConfigurationError, match="no home directory"):
+        keys.default_key_path()

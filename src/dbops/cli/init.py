@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from dbops.cli.options import CommonOptions, Outcome, TargetNameOptions, command
-from dbops.errors import UsageError
+from dbops.errors import UnavailableError, UsageError
 from dbops.render.jobs import Ci
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _written(options: InitOptions) -> Outcome:
         )
     target = target_or_none(settings_without_file(options))
     made = draft(_catalog(target) if target else None, _url(target) if target else None)
-    write_atomically(path, made.text.encode(), 0o644)
+    write_atomically(path, made.text.encode(), 0o644, error=UnavailableError)
     left = [f"{len(made.left_out)} could not be declared, as listed in the file"] if made.left_out else []
     declared = (
         f"{counted(made.indexes, 'index', 'indexes')}, {counted(made.constraints, 'constraint')} and the row-level"

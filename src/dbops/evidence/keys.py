@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import stat
@@ -178,7 +179,13 @@ def default_key_path() -> Path:
     """Return where the key is when nobody says otherwise: in the user's configuration directory."""
     import platformdirs
 
-    return platformdirs.user_config_path("dbops") / "evidence.pem"
+    try:
+        return platformdirs.user_config_path("dbops") / "evidence.pem"
+    except RuntimeError:  # a uid without a passwd entry and without HOME, as containers hand out
+        raise ConfigurationError(
+            "there is no home directory to keep an evidence key in",
+            hint="name a file: [evidence] key in dbops.toml, or DBOPS_EVIDENCE_KEY_FILE",
+        ) from None
 
 
 def find_signer(configured: Path | None, log_dir: Path) -> Signer | None:
@@ -186,19 +193,19 @@ def find_signer(configured: Path | None, log_dir: Path) -> Signer | None:
 
     ConfigurationError for a key that cannot be used, or that lies where the evidence does.
     """
-    path = configured or default_key_path()
-    if configured is None and not _is_there(path):
+    path = configured or _own_key()
+    if path is None:
         return None
     refuse_below(log_dir, path)
     return load_signer(path)
 
 
-def _is_there(path: Path) -> bool:
-    """Tell whether there is a key nobody asked for; in a home that this user may not enter there is none."""
-    try:
-        return path.exists()
-    except PermissionError:
-        return False
+def _own_key() -> Path | None:
+    """Return the key nobody asked for; in a home that this user may not enter, or does not have, there is none."""
+    with contextlib.suppress(PermissionError, ConfigurationError):
+        path = default_key_path()
+        return path if path.exists() else None
+    return None
 
 
 def refuse_below(log_dir: Path, key_path: Path) -> None:
@@ -206,7 +213,7 @@ def refuse_below(log_dir: Path, key_path: Path) -> None:
     if key_path.resolve().is_relative_to(log_dir.resolve()):
         raise ConfigurationError(
             f"the evidence key {key_path} lies below the log directory {log_dir}",
-            hint=f"move it, for example to {default_key_path()}",
+            hint="move it elsewhere, and say where: [evidence] key in dbops.toml, or DBOPS_EVIDENCE_KEY_FILE",
         )
 
 

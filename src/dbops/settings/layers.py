@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbops.errors import ConfigurationError, UsageError
+from dbops.settings.sources import at_home
 from dbops.settings.table import table_at
 
 if typing.TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _absolute(name: str, value: Any, base: Path) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return tuple(_absolute(name, one, base) for one in value)
-    return base / Path(value).expanduser() if isinstance(value, (str, Path)) else value
+    return base / at_home(Path(value)) if isinstance(value, (str, Path)) else value
 
 
 def settle_target(sourced: dict[str, Sourced]) -> None:

@@ -24,7 +24,7 @@ from dbops.settings.layers import (
     from_variables,
     settle_target,
 )
-from dbops.settings.sources import ConfigFile, find_config, read_config, read_dotenv, remember_secrets_in
+from dbops.settings.sources import ConfigFile, at_home, find_config, read_config, read_dotenv, remember_secrets_in
 from dbops.settings.table import Table, table_at
 from dbops.settings.tables import AuditTable, BackupTable, DrillTable, EvidenceTable, ObjectivesTable, TenancyTable
 
@@ -159,7 +159,7 @@ def load_settings(
 
 def _config(named: Path | str | None, cwd: Path, environ: Mapping[str, str]) -> ConfigFile | None:
     named = named or environ.get("DBOPS_CONFIG") or None
-    path = cwd / Path(named).expanduser() if named else find_config(cwd)
+    path = cwd / at_home(Path(named)) if named else find_config(cwd)
     return read_config(path, cwd) if path else None
 
 

@@ -60,6 +60,16 @@ class ConfigFile:
         return f"{self.shown}:{self.line(where)}"
 
 
+def at_home(path: Path) -> Path:
+    """Return a path with the home directory that its `~` stands for; ConfigurationError where nobody knows it."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigurationError(
+            f"{path}: which directory {path.parts[0]} is, is not known here", hint="write the path out"
+        ) from None
+
+
 def find_config(cwd: Path) -> Path | None:
     """Return the nearest dbops.toml from `cwd` upward; the search ends with the directory that holds a `.git`."""
     for directory in (cwd, *cwd.parents):
