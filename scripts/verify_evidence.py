@@ -224,8 +224,8 @@ def read_checkpoint(data: bytes) -> Json:
     """Return a checkpoint: from a file of its own, or from the seal of a report."""
     value = parse(data)
     if isinstance(value, dict) and "seal" in value:
-        value = value["seal"]["checkpoint"]
-    elif canonical(value) + b"\n" != data:
+        return read_report(data)[2]
+    if canonical(value) + b"\n" != data:
         fault("the checkpoint is not in canonical form")
     exactly(value, {"checkpoint", "signatures"}, "a checkpoint")
     each_fits(exactly(value["checkpoint"], {"log", "size", "head", "at"}, "a checkpoint"), set())
@@ -494,8 +494,7 @@ def main() -> int:
             faults = verify(arguments.path, arguments.checkpoint, keys, unchecked)
         except (FaultError, OSError) as error:
             parser.error(str(error))
-    for name, found in faults.items():
-        print(f"{name}: {answer(found, unchecked.get(name))}")
+    print("\n".join(f"{name}: {answer(found, unchecked.get(name))}" for name, found in faults.items()))
     return 4 if any(faults.values()) else 0
 
 

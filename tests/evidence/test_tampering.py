@@ -500,12 +500,21 @@ def test_the_verifier_without_dbops_refuses_that_spelling_too(
     assert "COMPLETE: no (" in completed.stdout
 
 
-@pytest.mark.parametrize("older", [b"", b"{}\n", b"[" * 100_000, b"\xff\n"], ids=["nothing", "empty", "bomb", "bytes"])
+NO_CHECKPOINTS: dict[str, Callable[[Scene], bytes]] = {
+    "nothing": lambda _: b"",
+    "an empty object": lambda _: b"{}\n",
+    "a nesting bomb": lambda _: b"[" * 100_000,
+    "bytes that are not UTF-8": lambda _: b"\xff\n",
+    "a report without its last newline": lambda scene: scene.report(4).read_bytes()[:-1],
+}
+
+
+@pytest.mark.parametrize("older", NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS)
 def test_an_older_checkpoint_that_is_none_is_broken_evidence_to_both(
-    scene: Scene, tmp_path: Path, older: bytes
+    scene: Scene, tmp_path: Path, older: Callable[[Scene], bytes]
 ) -> None:
     path = tmp_path / "kept"
-    path.write_bytes(older)
+    path.write_bytes(older(scene))
     with pytest.raises(EvidenceBrokenError, match="is not a checkpoint dbops wrote"):
         load_checkpoint(path)
     completed = second_verifier(scene, tmp_path, checkpoint=path)

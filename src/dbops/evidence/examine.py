@@ -180,7 +180,7 @@ class _Examination:
         if faults:
             return no(Property.AUTHENTIC, faults)
         signed = len(chain.digests) - chain.unsigned_before
-        basis = [f"{signed} of {counted(len(chain.digests), 'record')} signed by trusted keys"]
+        basis = [f"{signed:,} of {counted(len(chain.digests), 'record')} signed by trusted keys"]
         if chain.unsigned_before:
             basis.append(
                 f"written without a key, and not changed since the next one: the first"
