@@ -195,10 +195,12 @@ def test_a_log_begun_without_a_key_is_authentic_from_its_first_signature_on_and_
 def test_a_log_that_was_signed_before_must_stay_signed(logs: Path, key_path: Path) -> None:
     keys.generate(key_path)
     run(logs, key_path)
-    with Run.start("drill", logs, "backup-drill"):
+    with Run.start("drill", logs, "backup-drill") as unsigned:
         pass
     verification = ask(logs, keys.public_path(key_path))
     assert (authentic(verification).split(" (")[0], verification.exit_code) == ("AUTHENTIC: no", 4)
+    (note,) = unsigned.report.notes
+    assert note.startswith("the evidence log was signed so far, and this run has no key")
 
 
 def test_without_a_trusted_key_nothing_is_authentic(logs: Path, key_path: Path) -> None:

@@ -63,13 +63,13 @@ def demo(options: DemoOptions) -> Outcome:
 def _apart(settings: Settings) -> tuple[Settings, Signer | None]:
     """Return the settings with the demo's own log directory, and the key made for it; None to sign as usual there."""
     from dbops.evidence.keys import find_signer, temporary
-    from dbops.evidence.log import ends_unsigned
+    from dbops.evidence.log import ends_signed
 
     if settings.origin("log_dir") == "default":
         evidence = settings.evidence.model_copy(update={"log_dir": settings.log_dir / "demo"})
         return settings.model_copy(update={"evidence": evidence}), temporary()
     # A log that is signed in part only, by a key that is gone, would never again be authentic as a whole.
-    usual = find_signer(settings.evidence.key, settings.log_dir) or ends_unsigned(settings.log_dir)
+    usual = find_signer(settings.evidence.key, settings.log_dir) or ends_signed(settings.log_dir) is False
     return settings, None if usual else temporary()
 
 

@@ -206,14 +206,14 @@ class OpenLog:
             return [read_line(line.removesuffix(b"\n")).statement.predicate for line in file if needle in line]
 
 
-def ends_unsigned(log_dir: Path) -> bool:
-    """Tell whether the newest record below a log directory is there and was written without a key."""
+def ends_signed(log_dir: Path) -> bool | None:
+    """Tell whether the newest record below a log directory was written with a key; None where there is no record."""
     try:
         with (log_dir / "evidence" / "log.jsonl").open("rb") as file:
             line = last_line(file.fileno())
-        return line is not None and not read_line(line).signatures
+        return None if line is None else bool(read_line(line).signatures)
     except (OSError, BrokenProofError):
-        return False  # whoever opens the log says what is wrong with it
+        return None  # whoever opens the log says what is wrong with it
 
 
 def _contradicts(stated: Head, head: Head) -> bool:

@@ -23,7 +23,7 @@ from dbops.evidence.canonical import canonical, readable
 from dbops.evidence.failure import problem_of, report_without_run
 from dbops.evidence.judge import judge
 from dbops.evidence.liveness import Marker, body_path, mark, publish, recover
-from dbops.evidence.log import EvidenceLog, OpenLog
+from dbops.evidence.log import EvidenceLog, OpenLog, ends_signed
 from dbops.evidence.records import RunAborted, RunFinished, RunStarted, Source
 from dbops.evidence.seal import subjects_of
 from dbops.evidence.signals import swallowed, uninterrupted, what_ended
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     from dbops.evidence.keys import Signer
 
 __all__ = ["Clock", "Run", "StepRecorder", "report_without_run"]
+
+
+_UNSIGNED_NOW = (
+    "the evidence log was signed so far, and this run has no key: verified with the key, the log no longer holds from"
+    " here on; [evidence] key or DBOPS_EVIDENCE_KEY_FILE names the key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +250,8 @@ class Run:
         for directory in (self.log_dir, self._log.directory, self.report_path.parent):
             self._collected.notes.extend(directory_notes(directory))
         with keeping(self.log_dir), self._log.exclusive() as log:
+            if self._terms.signer is None and ends_signed(self.log_dir):
+                self.note(_UNSIGNED_NOW)
             recover(log, self.log_dir)
             self._marker = self._record_start(log)
             reserve.take(self._log.directory)
