@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +17,11 @@ from dbops.model import Objective, ObjectiveStatus, TargetInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dbops.evidence.keys import Signer
     from dbops.model import Report
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "verify-evidence.md"
 TARGET = TargetInfo(host="db", port=5432, database="erp", user="auditor", system_identifier="7300000000000000001")
 
 
@@ -79,3 +82,20 @@ def finished(logs: Path, signer: Signer, moving: Moving) -> Callable[..., Report
         return run.report
 
     return make
+
+
+@pytest.fixture
+def shell(logs: Path, signer: Signer, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the commands of the page on a report and a checkpoint that was kept."""
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+    (tmp_path / "key.pem").write_bytes(keys.public_pem(signer))
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def run(report: Path, older: Path) -> subprocess.CompletedProcess[str]:
+        settings = f"set -e; REPORT='{report}'; KEY='{tmp_path / 'key.pem'}'; LOGS='{logs}'; OLDER='{older}'\n"
+        return subprocess.run(
+            ["/bin/sh", "-c", settings + commands], check=False, capture_output=True, text=True, cwd=work
+        )
+
+    return run

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,47 +16,32 @@ from dbops.evidence.run import Run
 from dbops.evidence.schema import schemas
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     from dbops.evidence.keys import Signer
     from dbops.model import Report
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "verify-evidence.md"
-
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
-
-
-@pytest.fixture
-def shell(logs: Path, signer: Signer, tmp_path: Path) -> Callable[[Path], subprocess.CompletedProcess[str]]:
-    """Return a function that runs the commands of the page on a report."""
-    commands = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
-    (tmp_path / "key.pem").write_bytes(keys.public_pem(signer))
-    work = tmp_path / "work"
-    work.mkdir()
-
-    def run(report: Path) -> subprocess.CompletedProcess[str]:
-        settings = f"set -e; REPORT='{report}'; KEY='{tmp_path / 'key.pem'}'; LOGS='{logs}'\n"
-        return subprocess.run(
-            ["/bin/sh", "-c", settings + commands], check=False, capture_output=True, text=True, cwd=work
-        )
-
-    return run
 
 
 @needs_openssl
 def test_the_commands_of_the_page_accept_a_report_its_files_and_the_chain(
     logs: Path,
     finished: Callable[..., Report],
-    shell: Callable[[Path], subprocess.CompletedProcess[str]],
+    shell: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
 ) -> None:
     finished()
+    older = Path(shutil.copy(logs / "evidence" / "checkpoint", tmp_path))
     report = finished()
-    completed = shell(logs / "backup-drill" / f"{report.run_id}.json")
+    completed = shell(logs / "backup-drill" / f"{report.run_id}.json", older)
     assert completed.stdout.splitlines() == [
         "Signature Verified Successfully",
         "Report Verified Successfully",
         f"backup-drill/{report.run_id}/listing.txt: OK",
         "Chain Verified Successfully",
+        "Older Checkpoint Verified Successfully",
     ]
     assert (completed.returncode, completed.stderr) == (0, "")
 
@@ -68,7 +51,7 @@ def test_the_commands_of_the_page_accept_a_report_its_files_and_the_chain(
 def test_the_commands_of_the_page_refuse_what_was_altered(
     logs: Path,
     finished: Callable[..., Report],
-    shell: Callable[[Path], subprocess.CompletedProcess[str]],
+    shell: Callable[..., subprocess.CompletedProcess[str]],
     what: str,
 ) -> None:
     finished()
@@ -84,7 +67,7 @@ def test_the_commands_of_the_page_refuse_what_was_altered(
     file, old, new, not_said = altered[what]
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    assert not_said not in shell(path).stdout.splitlines()
+    assert not_said not in shell(path, logs / "evidence" / "checkpoint").stdout.splitlines()
 
 
 def test_securesystemslib_verifies_the_envelope_of_a_report(finished: Callable[..., Report], signer: Signer) -> None:

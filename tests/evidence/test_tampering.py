@@ -325,6 +325,27 @@ def test_the_verifier_without_dbops_agrees_that_an_untouched_log_holds(scene: Sc
     assert (completed.returncode, completed.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
+@pytest.mark.parametrize("tamper", [tamper for tamper, _ in TWELVE], ids=lambda it: it.__name__)
+def test_the_commands_of_the_page_do_not_accept_it_either(
+    scene: Scene,
+    tamper: Callable[[Scene], None],
+    shell: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    older = tmp_path / "older"
+    older.write_bytes(checkpoint_bytes(scene.checkpoint))
+    reports = [scene.report(2), scene.report(1)]
+
+    def accepted(report: Path) -> bool:
+        completed = shell(report, older)
+        return (completed.returncode, completed.stdout.count(" Verified Successfully")) == (0, 4)
+
+    assert accepted(reports[0]) is True
+    tamper(scene)
+    assert accepted(next(path for path in reports if path.exists())) is False
+
+
 def test_the_verifier_without_dbops_says_what_it_did_not_check(scene: Scene, tmp_path: Path) -> None:
     completed = second_verifier(scene, tmp_path, with_checkpoint=False)
     said = dict(line.split(": ", 1) for line in completed.stdout.splitlines())
