@@ -133,6 +133,7 @@ def test_a_session_that_one_request_left_open_does_not_serve_the_next(app: Flask
     client = app.test_client()
     assert client.get("/rows", headers={"X-User": "two", "X-Org-Id": "1"}).json == [1]
     assert client.get("/rows", headers={"X-User": "two", "X-Org-Id": "2"}).status_code == 500
+    assert client.get("/rows", headers={"X-Org-Id": "1"}).status_code == 403  # nobody's claim, of the very tenant
     shared.remove()
     assert client.get("/rows", headers={"X-User": "two", "X-Org-Id": "2"}).json == [2]
     shared.remove()

@@ -9,6 +9,7 @@ The rules:
    together with BEGIN.
 2. A transaction that began before the tenant was known (who is signed in is often read in it) is bound when its next
    statement runs. One that is bound stays so: a statement for another tenant raises, it does not run for the first.
+   Code without a tenant goes on in it: a session may commit when its `tenant_context` is over.
 3. Rolling back to a savepoint takes back a setting that was set since; it is set again.
 4. AUTOCOMMIT and two-phase transactions are errors: there the setting would not hold.
 5. A claim that nobody has granted is refused, unless asked for. What speaks against a transaction is told by its first
@@ -24,7 +25,6 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from dbops.errors import DbopsError
-from dbops.tenancy.context import current
 from dbops.tenancy.opening import can_open
 from dbops.tenancy.postgres import SETTING, autocommit_error, checked_setting, is_idle, open_bound, tenant_setting
 from dbops.tenancy.problems import OrgContextConflict, TenantBindingError, extra_missing
@@ -95,7 +95,7 @@ class _Binder:
             return
         if told.get(_AUTOCOMMIT, False):
             raise autocommit_error()
-        wanted, bound = current().setting, told.get(_BOUND, "")
+        wanted, bound = self._wanted(), told.get(_BOUND, "")
         if bound and told.pop(_TAKEN_BACK, False):
             self._tell(connection, bound)
         if wanted in ("", bound):
@@ -105,9 +105,8 @@ class _Binder:
                 "the transaction is bound to another tenant than the running code works for",
                 hint="commit, roll back or close the session before the tenant changes",
             )
-        tenant = self._wanted()
-        self._tell(connection, tenant)
-        told[_BOUND] = tenant
+        self._tell(connection, wanted)
+        told[_BOUND] = wanted
 
     def _wanted(self) -> str:
         return tenant_setting(allow_unverified=self._allow_unverified)
