@@ -512,7 +512,8 @@ def verify(path: Path, checkpoint: Path | None, keys: Keys, unchecked: dict[str,
 def answer(found: list[str], why_not: str | None) -> str:
     """Return "yes", "no" with what was found, or "not checked" with why."""
     if found:
-        return f"no ({'; '.join(found[:10])})"
+        # Names in evidence may hold what steers a terminal.
+        return f"no ({'; '.join(ascii(text)[1:-1] for text in found[:10])})"
     return f"not checked ({why_not})" if why_not else "yes"
 
 
