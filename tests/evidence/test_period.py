@@ -181,6 +181,21 @@ def test_gaps_are_those_of_the_period_its_ends_included(
     assert ("no run that counts has ended in this period",) == empty.gaps
 
 
+def test_a_job_that_ran_before_the_period_and_not_in_it_is_a_gap(
+    finished: Callable[..., Report], logs: Path, signer: Signer, moving: Any
+) -> None:
+    finished()
+    begin = moving.moment + dt.timedelta(hours=1)
+    for _ in range(2):
+        moving.moment += dt.timedelta(days=1)
+        with Run.start("drill", logs, "backup-drill", signer=signer, clock=moving.clock) as run:
+            run.target = TARGET.model_copy(update={"database": "crm"})
+    allowed = dt.timedelta(hours=26)
+    (gap,) = period_of(logs, signer, begin=begin, end=moving.moment, largest_gap=allowed).gaps
+    assert gap.startswith("drill of erp (7300000000000000001) did not run at all, the last time before at 2026-01-02")
+    assert () == period_of(logs, signer, begin=begin, end=begin + dt.timedelta(hours=25), largest_gap=allowed).gaps
+
+
 def test_a_gap_is_not_filled_by_a_run_that_does_not_verify(
     finished: Callable[..., Report], logs: Path, signer: Signer
 ) -> None:

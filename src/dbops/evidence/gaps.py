@@ -48,6 +48,14 @@ class GapFinder:
             if ends[0] - begin > largest
         ]
 
+    def silent(self, before: GapFinder) -> list[str]:
+        """Return a sentence for each series that `before` had and this one has not: nobody else would miss it."""
+        return [
+            f"{command} of {database} did not run at all, the last time before at {ends[-1]:%Y-%m-%d %H:%M}Z"
+            for (command, database), ends in before._counted().items()
+            if (command, database) not in self.runs
+        ]
+
     def basis(self, largest: dt.timedelta) -> str:
         """Return what was counted, in one sentence."""
         counted = self._counted()

@@ -166,6 +166,7 @@ class Collector:
     not_counted: list[NotCounted] = field(default_factory=list)
     _started: dict[str, RunStarted] = field(default_factory=dict)
     _gaps: GapFinder = field(default_factory=GapFinder)
+    _before: GapFinder = field(default_factory=GapFinder)
 
     def take(self, seen: Seen) -> None:
         """Note what one record says."""
@@ -179,6 +180,8 @@ class Collector:
             self._started.pop(record.run_id, None)
             if inside:
                 self._end(record, seen, at)
+            elif at < self.end and not _why_not(seen, trusted=self.trusted):
+                self._before.take(record)
         elif inside:
             if isinstance(record, RunStarted):
                 self._started[record.run_id] = record
@@ -239,6 +242,7 @@ class Collector:
             return
         if self.begin is not None:
             yield from self._gaps.late(self.largest_gap, self.begin)
+            yield from self._gaps.silent(self._before) if until - self.begin > self.largest_gap else ()
         yield from self._gaps.gaps(self.largest_gap, until)
 
 
