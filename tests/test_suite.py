@@ -166,6 +166,7 @@ def test_two_suites_do_not_overlap_and_the_second_is_on_record(logs: Path) -> No
     assert caught.value.report.exit_code == 75
     assert json.loads(caught.value.kept.read_text())["problem"]["message"] == caught.value.message
     assert caught.value.report.reports == ()
+    assert caught.value.report.not_tested == ("drill: the suite ended before it began",)
 
 
 def test_a_signal_ends_the_suite_with_what_it_has_so_far(logs: Path) -> None:
@@ -178,6 +179,8 @@ def test_a_signal_ends_the_suite_with_what_it_has_so_far(logs: Path) -> None:
     report = caught.value.report
     assert [(it.name, it.status) for it in report.steps] == [("drill", "pass"), ("audit", "inconclusive")]
     assert [it.exit_code for it in report.reports] == [0, 143]
+    assert [it.exit_code for it in report.steps] == [0, 143]
+    assert report.not_tested == ("the network of the standby site", "extra: the suite ended before it began")
     assert report.exit_code == 143
     lines = (logs / "evidence" / "log.jsonl").read_bytes().splitlines()
     ends = [json.loads(line)["statement"]["predicate"]["type"] for line in lines[-2:]]
@@ -194,6 +197,7 @@ def test_the_time_limit_of_the_suite_ends_it_before_the_next_step(logs: Path) ->
     ):
         run_suite(steps, run)
     assert [it.command for it in caught.value.report.reports] == ["drill"]
+    assert caught.value.report.not_tested == ("audit: the suite ended before it began",)
     assert caught.value.report.exit_code == 3
 
 

@@ -2,7 +2,7 @@
 
 Rules, in order: one suite at a time below one log directory; every step runs, whatever an earlier one said; a step that
 crashes is a failed step, not a lost report; a signal or the time limit ends the suite, with what it has so far on
-record. The steps are handed in by the caller: what a suite consists of is not decided here.
+record, and what did not begin named. The steps are handed in by the caller: what a suite consists of is decided there.
 """
 
 from __future__ import annotations
@@ -35,10 +35,16 @@ def run_suite(steps: Sequence[SuiteStep], run: Run) -> None:
     Raises LockedError at once when another suite is going on below the same log directory, StoppedError
     on a signal, TimeLimitError when the command has taken too long.
     """
-    with locked(run.log_dir / "evidence" / "suite.lock", holder=f"suite {run.run_id}"):
-        for step in steps:
-            with run.step(step.name) as recorder:
-                _run_step(step, run, recorder)
+    left = list(steps)
+    try:
+        with locked(run.log_dir / "evidence" / "suite.lock", holder=f"suite {run.run_id}"):
+            while left:
+                step = left.pop(0)
+                with run.step(step.name) as recorder:
+                    _run_step(step, run, recorder)
+    finally:
+        for step in left:
+            run.not_tested(f"{step.name}: the suite ended before it began")
 
 
 def _run_step(step: SuiteStep, run: Run, recorder: StepRecorder) -> None:
@@ -49,6 +55,7 @@ def _run_step(step: SuiteStep, run: Run, recorder: StepRecorder) -> None:
             step.operation(part)
         report = part.report
     except (StoppedError, TimeLimitError) as ending:
+        recorder.exit_code = ending.report.exit_code if ending.report else None
         _take_in(run, ending.report, path)
         raise
     except Exception as error:  # noqa: BLE001  (whatever a step ends with, the next one runs and the report is kept)
