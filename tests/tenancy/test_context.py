@@ -8,6 +8,7 @@ import gc
 import subprocess
 import sys
 import threading
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +122,10 @@ def test_a_missing_extra_says_what_to_install(module: str, package: str) -> None
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert f"{package}, which is not installed" in done.stdout
     assert f'pip install "dbops[{module}]"' in done.stdout
+
+
+def test_an_applications_type_checker_sees_the_types() -> None:
+    assert resources.files("dbops").joinpath("py.typed").is_file()
 
 
 def test_the_core_imports_no_framework_and_no_driver() -> None:
