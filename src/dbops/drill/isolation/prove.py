@@ -59,7 +59,7 @@ def prove_isolation(copy: Copy, database: str, run: Run, options: IsolationOptio
             step.output = check.reason
             return
         proof, check = _proven(copy, database, options, deadline)
-        step.output = check.reason or proof.summary()
+        step.output = check.reason or proof.summary() + ("; nothing changed" if proof.unchanged else "")
         write_new(run.directory / "isolation.json", readable(evidence_of(proof).to_json()))
         run.add_checks(check)
         for text in report.not_tested(proof, options):

@@ -62,10 +62,9 @@ class Proof:
         ]
 
     def summary(self) -> str:
-        """Return the counts in words, and what was left as it was."""
+        """Return the counts in words."""
         counts = self.count()
-        words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]) or "nothing probed"
-        return "; ".join(filter(None, (words, self.unchanged)))
+        return ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]) or "nothing probed"
 
 
 def as_check(proof: Proof, options: IsolationOptions) -> Check:
@@ -80,7 +79,7 @@ def as_check(proof: Proof, options: IsolationOptions) -> Check:
         title=TITLE,
         status=CheckStatus.FAIL if any(one.stands for one in findings) else CheckStatus.PASS,
         reason=f"{len(findings)} findings, the first {_SHOWN} are listed" if len(findings) > _SHOWN else None,
-        method=f"{proof.how}: {proof.summary()}",
+        method="; ".join(filter(None, (f"{proof.how}: {proof.summary()}", proof.unchanged))),
         scope=Scope(checked=told, total=total),
         findings=tuple(findings[:_SHOWN]),
     )
