@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbops import __version__
 from dbops.backup import preflight
 from dbops.backup.create import create_backup
 from dbops.backup.options import BackupOptions
@@ -49,6 +50,8 @@ def test_a_table_that_somebody_has_locked(
         error = _attempt(database, store, tmp_path, BackupOptions(lock_wait=0.3))
     assert ExitCode.UNABLE == error.exit_code
     assert "lock" in error.message
+    assert "public.t is locked by process " in (error.hint or "")
+    assert f"(dbops/{__version__} of {server.superuser}, idle in transaction for 0 s)" in (error.hint or "")
     assert [("failed", 3)] == _telemetry(store)
 
 

@@ -28,6 +28,9 @@ from dbops.secrets import redact
 if TYPE_CHECKING:
     from dbops.connection.target import Target
 
+# SQLSTATE of a lock that was not to be had in time.
+LOCK_NOT_AVAILABLE = "55P03"
+
 _PASSWORD_HINT = (
     "check the password at its source; libpq takes it from the connection string, PGPASSWORD, or a line"  # noqa: S105
     " host:port:database:user:password in a passfile (~/.pgpass, mode 0600)"
@@ -201,8 +204,8 @@ def connection_error(error: psycopg.Error, target: Target) -> DbopsError:
     )
 
 
-def statement_error(error: psycopg.Error, target: Target) -> DbopsError:
-    """Return our error for a statement that failed in a session with `target`."""
+def statement_error(error: psycopg.Error, target: Target, blocked_by: str | None = None) -> DbopsError:
+    """Return our error for a statement that failed in a session with `target`; `blocked_by` says who had the lock."""
     words = redact(_one_line(str(error)))
     where = target.describe()
     state = error.sqlstate or ""
@@ -212,10 +215,9 @@ def statement_error(error: psycopg.Error, target: Target) -> DbopsError:
         )
     if state == "57014":
         return DeadlineError(f"{where}: {words}", hint="give it longer: --timeout")
-    if state == "55P03":
-        return UnavailableError(
-            f"{where}: {words}", hint="another session holds the lock (see pg_locks); try again when it has ended"
-        )
+    if state == LOCK_NOT_AVAILABLE:
+        holder = redact(_one_line(blocked_by)) if blocked_by else "another session holds the lock (see pg_locks)"
+        return UnavailableError(f"{where}: {words}", hint=f"{holder}; try again when it has ended")
     if state.startswith(("08", "57P")) or (not state and isinstance(error, psycopg.OperationalError)):
         return ConnectionFailedError(
             f"the connection to {where} was lost: {words}", hint="the server's log says why; then try again"

@@ -28,8 +28,9 @@ from psycopg import capabilities
 from psycopg.pq import TransactionStatus
 
 from dbops import __version__
+from dbops.connection.blockers import blockers
 from dbops.connection.dsn import KEYWORDS
-from dbops.connection.refusals import connection_error, statement_error
+from dbops.connection.refusals import LOCK_NOT_AVAILABLE, connection_error, statement_error
 from dbops.connection.target import CONNECT_TIMEOUT_SECONDS
 from dbops.errors import DeadlineError
 from dbops.model import TargetInfo
@@ -237,7 +238,8 @@ def _closing(connection: psycopg.Connection[tuple[Any, ...]], target: Target, de
                 f"{target.describe()}: the session passed its deadline of {deadline:g} s and was closed",
                 hint="give it longer with --timeout; a server that hangs looks the same: try `select 1` in psql",
             ) from None
-        raise statement_error(error, target) from None
+        blocked_by = blockers(connection) if error.sqlstate == LOCK_NOT_AVAILABLE else None
+        raise statement_error(error, target, blocked_by) from None
     finally:
         guard.end()
         connection.close()
