@@ -71,8 +71,7 @@ def grounds(report: Report) -> Iterator[str]:
     checks, objectives = _everything(report)
     if report.problem is not None:
         yield "could not be carried out"
-    unable = dict.fromkeys(clean(part.command) for part in report.reports if part.problem is not None)
-    if unable:
+    elif unable := dict.fromkeys(clean(part.command) for part in report.reports if part.problem is not None):
         yield f"{', '.join(unable)} could not be carried out"
     yield from _of_findings(checks)
     if report.restorability is not None:
