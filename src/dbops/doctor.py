@@ -7,29 +7,29 @@ offers first, then the database; a database that does not answer ends only the i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbops.backup.preflight import of_identity, of_rights
 from dbops.backup.source import read_source, read_tables
 from dbops.connection.binaries import find_client, find_server, format_version, outdated
+from dbops.connection.places import temporary_directory
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import read_only
-from dbops.errors import DbopsError
+from dbops.errors import DbopsError, UnavailableError
 from dbops.files import directory_notes, secure_directory
 from dbops.model import Check, CheckStatus, Finding, Severity, utc_now
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
 
     from dbops.backup.source import SourceFacts
     from dbops.connection.session import Session
@@ -152,8 +152,19 @@ def _existing(directory: Path) -> Path:
     return next(one for one in (directory.absolute(), *directory.absolute().parents) if one.is_dir())
 
 
+def _temporary() -> Path | None:
+    with contextlib.suppress(UnavailableError):
+        return temporary_directory()
+    return None
+
+
 def _space(around: Surroundings) -> Check:
-    places = {"evidence": around.log_dir, "backups": around.backup_dir, "drills": Path(tempfile.gettempdir())}
+    temporary = _temporary()
+    if temporary is None:
+        why = "passfiles, what programs print, and throw-away servers go there"
+        what = "no temporary directory is writable here"
+        return _wrong("disk-space", Severity.ERROR, "this machine", what, why=why, fix="name one with TMPDIR")
+    places = {"evidence": around.log_dir, "backups": around.backup_dir, "drills": temporary}
     free = {what: shutil.disk_usage(_existing(place)).free for what, place in places.items()}
     told = ", ".join(f"{amount // _MIB} MiB for {what}" for what, amount in free.items())
     if min(free.values()) < _LITTLE_SPACE:
@@ -224,14 +235,17 @@ def _clock(facts: SourceFacts) -> Check:
 
 
 def _room_for_restore(facts: SourceFacts) -> Check:
-    directory = tempfile.gettempdir()
+    directory = _temporary()
+    if directory is None:
+        reason = "no temporary directory is writable here"
+        return Check(check="restore-space", status=CheckStatus.SKIP, reason=reason, remedy="name one with TMPDIR")
     free, needed = shutil.disk_usage(directory).free // _MIB, facts.database_bytes // _MIB
     told = f"{free} MiB free in {directory}, the database has {needed} MiB"
     if free > needed:
         return _passed("restore-space", told)
     why = "a restore drill needs about as much room as the database"
     return _wrong(
-        "restore-space", Severity.WARNING, directory, told, why=why, fix="name a larger directory with TMPDIR"
+        "restore-space", Severity.WARNING, str(directory), told, why=why, fix="name a larger directory with TMPDIR"
     )
 
 

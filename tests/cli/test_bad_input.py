@@ -214,6 +214,35 @@ def test_an_unsafe_log_directory_exits_5_and_nothing_is_kept(
     assert b"" == everything_in(bare_environment)
 
 
+@pytest.mark.parametrize("words", [("backup",), ("drill",), ("demo", "--broken")])
+def test_without_a_temporary_directory_the_message_says_how_to_name_one(
+    dbops: Dbops, database: Target, url_of: UrlOf, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    url = url_of(database)
+    make_every_directory_read_only(monkeypatch)
+    answered = dbops(*words, *([] if words[0] == "demo" else ["--database-url", url]))
+    assert 3 == answered.code
+    assert f"dbops {words[0]}: no temporary directory is writable here\n  name one with TMPDIR\n" in answered.err
+
+
+def test_a_doctor_finds_that_there_is_no_temporary_directory(
+    dbops: Dbops, database: Target, url_of: UrlOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = url_of(database)
+    make_every_directory_read_only(monkeypatch)
+    answered = dbops("doctor", "--json", "--database-url", url)
+    assert 1 == answered.code
+    found = {check["check"]: check["status"] for check in answered.report["checks"]}
+    assert ("fail", "skip") == (found["disk-space"], found["restore-space"])
+
+
+def make_every_directory_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", refuse)
+
+
 @pytest.mark.parametrize("words", ["x", "10", "0s", "-5m"])
 def test_a_time_limit_that_is_none_exits_2(dbops: Dbops, closed_port: int, words: str) -> None:
     answered = dbops("audit", f"--timeout={words}", f"--database-url=postgresql://me@127.0.0.1:{closed_port}/erp")

@@ -281,6 +281,33 @@ def test_a_full_disk_behind_stdout_is_said_and_does_not_pass(bare_environment: P
     assert "Traceback" not in done.stderr
 
 
+_STOPPED_WHILE_IT_TRIES = """
+import os, signal, sys
+from dbops.__main__ import main
+
+really = os.open
+
+def opened(path, *rest, **more):
+    descriptor = really(path, *rest, **more)
+    if str(path).startswith(os.environ["TMPDIR"]):
+        signal.raise_signal(signal.SIGTERM)
+    return descriptor
+
+os.open = opened
+sys.exit(main(["backup", "--database-url=postgresql://me@127.0.0.1:1/none"]))
+"""
+
+
+def test_what_is_tried_in_the_temporary_directory_is_not_left_there(
+    bare_environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    done = run_child(_STOPPED_WHILE_IT_TRIES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=bare_environment)
+    assert (143, []) == (done.returncode, list(temporary.iterdir()))
+
+
 def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{shlex.quote(sys.executable)} -m dbops audit --nope >&- 2>&-"], check=False

@@ -7,9 +7,7 @@ problem says what is wrong and what mends it. What this does not do: change anyt
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -18,11 +16,13 @@ from dbops.backup.background import Background
 from dbops.backup.digests import BUCKETS
 from dbops.backup.source import SourceFacts, TableFacts, read_source, read_tables, unreadable_large_objects
 from dbops.connection.binaries import find_client
+from dbops.connection.places import temporary_directory
 from dbops.errors import ProgramMissingError, UnavailableError
 from dbops.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dbops.backup.options import BackupOptions
     from dbops.connection.binaries import Binaries
@@ -69,7 +69,7 @@ def check(session: Session, store: Store, options: BackupOptions) -> Ready:
         last = sum(file.bytes for file in before.artifact.files) if before else None
         problems += _of_space(store.directory, last, facts.database_bytes, "--backup-dir")
         if options.recipients:
-            problems += _of_space(Path(tempfile.gettempdir()), last, facts.database_bytes, "TMPDIR")
+            problems += _of_space(temporary_directory(), last, facts.database_bytes, "TMPDIR")
         found = finding.result()
     binaries = None if isinstance(found, Problem) else found
     if isinstance(found, Problem):

@@ -7,6 +7,7 @@ The classes have no slots, since Python cannot combine two bases that do.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import itertools
@@ -293,7 +294,7 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
             return None
         options.check()
         _refuse_nowhere()
-        _load_driver()
+        _begin_uninterrupted()
         return body(options)
 
     hints = get_type_hints(kind, include_extras=True)
@@ -310,15 +311,21 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
     return run
 
 
-def _load_driver() -> None:
-    """Import psycopg before anything else does, with signals held back.
+def _begin_uninterrupted() -> None:
+    """Do with signals held back, before anything else does it, what must not be ended in the middle.
 
-    While it looks for its library it takes every exception, ours for a signal too, to mean that there is none.
+    While psycopg looks for its library it takes every exception, ours for a signal too, to mean that there is none.
+    Looking for the temporary directory, Python tries whether a file can be written, and would leave it there.
     """
+    import tempfile
+
     from dbops.evidence.signals import uninterrupted
 
     with uninterrupted():
         import psycopg  # noqa: F401
+
+        with contextlib.suppress(OSError):  # not every command needs one
+            tempfile.gettempdir()
 
 
 def _refuse_empty(words: Sequence[str]) -> None:

@@ -27,6 +27,14 @@ _USUAL = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108  (what
 _SMALL_SHM_BYTES = 4 * 1024 * 1024
 
 
+def temporary_directory() -> Path:
+    """Return where temporary files go: TMPDIR, else a usual place. Raises UnavailableError where none is writable."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:  # a container with a file system that can only be read, and no volume at /tmp
+        raise UnavailableError("no temporary directory is writable here", hint="name one with TMPDIR") from None
+
+
 def base_directory(user: RunAs | None, wanted: Path | None) -> Path:
     """Return the directory to make a run directory in: `wanted`, else the first usual one that `user` can reach.
 
@@ -39,7 +47,7 @@ def base_directory(user: RunAs | None, wanted: Path | None) -> Path:
                 hint="name a directory outside of private ones, or leave it to dbops",
             )
         return wanted.resolve()
-    for folder in (Path(tempfile.gettempdir()), *_USUAL):
+    for folder in (temporary_directory(), *_USUAL):
         if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and (user is None or user.can_walk(folder)):
             return folder.resolve()
     raise UnavailableError("no temporary directory is writable here", hint="name one with TMPDIR")

@@ -20,15 +20,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from dbops.connection.places import temporary_directory
 from dbops.connection.run_as import RunAs, Surroundings
 from dbops.errors import DeadlineError, ProgramFailedError, ProgramMissingError, UnavailableError
 from dbops.secrets import holds_secret, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
 # What a PostgreSQL program may see of our environment. PG* stays out: the target is decided once, in target.py.
@@ -211,7 +212,7 @@ def ask(program: Path, *arguments: str, deadline: float = 20.0) -> str:
     """Return what a program prints on stdout, for short questions. Raises as `Completed.check`."""
     from dbops.connection.registry import lease  # which asks too
 
-    leased = lease(Path(tempfile.gettempdir()))
+    leased = lease(temporary_directory())
     try:
         completed = run(program, arguments, output=leased.directory / program.name, deadline=deadline).check()
         return completed.stdout.read_text(encoding="utf-8", errors="replace").strip()
@@ -245,7 +246,7 @@ def ask_itself(program: Path, *arguments: str, deadline: float = 20.0) -> str:
 
 def _nameless() -> IO[bytes]:
     try:
-        return tempfile.TemporaryFile()
+        return tempfile.TemporaryFile(dir=temporary_directory())
     except OSError as error:
         raise UnavailableError(f"no temporary file can be made: {error.strerror}") from error
 

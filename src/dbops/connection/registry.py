@@ -18,13 +18,13 @@ import secrets as random_tokens
 import shutil
 import signal
 import stat
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbops.connection.places import temporary_directory
 from dbops.connection.process import ask
 from dbops.errors import DbopsError, UnavailableError
 
@@ -150,7 +150,7 @@ def _places() -> list[Path]:
     """Return where entries may be, best first: not under TMPDIR alone, for a run with another TMPDIR must find them."""
     uid = os.geteuid()
     runtime = Path("/run/dbops") if uid == 0 else Path(f"/run/user/{uid}/dbops")  # nobody else can make these
-    shared = [Path(folder, f"dbops-registry-{uid}") for folder in ("/tmp", tempfile.gettempdir())]  # noqa: S108
+    shared = [Path(folder, f"dbops-registry-{uid}") for folder in ("/tmp", temporary_directory())]  # noqa: S108
     return [runtime, *dict.fromkeys(shared)]
 
 

@@ -7,14 +7,14 @@ What it does not do: keep anything; what an operator should see is copied to the
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbops.connection import registry
+from dbops.connection.places import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def workspace(told: Callable[[str], None] | None = None) -> Iterator[Path]:
     for directory in registry.sweep():
         if told:
             told(f"removed what a run that was killed had left: {directory}")
-    lease = registry.lease(Path(tempfile.gettempdir()))
+    lease = registry.lease(temporary_directory())
     try:
         yield lease.directory
     finally:
