@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -237,6 +238,28 @@ def test_a_report_goes_to_every_file_asked_for_even_when_the_command_fails(
 
 def run_child(code: str, **streams: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], check=False, text=True, **streams)  # type: ignore[call-overload]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("dbops au", "audit"),
+        ("dbops audit --fail", "--fail-on"),
+        ("dbops backup v", "verify"),
+        ("dbops nonsense x", ""),
+    ],
+)
+def test_a_shell_completes_commands_and_options(words: str, completed: str, bare_environment: Path) -> None:
+    program = bare_environment / "dbops"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m dbops "$@"\n')
+    program.chmod(0o755)
+    script = subprocess.run([program, "--show-completion", "bash"], check=True, text=True, capture_output=True).stdout
+    typed = f"COMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}; _dbops_completion {program}"
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{typed}; echo ${{COMPREPLY[*]}}"], check=True, text=True, capture_output=True
+    )
+    assert (completed, "") == (done.stdout.strip(), done.stderr)
 
 
 def test_a_reader_that_went_away_ends_it_quietly() -> None:

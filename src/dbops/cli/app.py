@@ -6,11 +6,14 @@ of them. Help is plain (no rich): it loads in half the time, and reads the same 
 
 from __future__ import annotations
 
+import enum
 import functools
 import importlib
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.completion
 
 from dbops import __version__
 from dbops.errors import ExitCode
@@ -18,6 +21,8 @@ from dbops.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Set by a shell that wants words completed, named as Typer does.
+COMPLETION_VARIABLE = "_DBOPS_COMPLETE"
 # In the order in which a newcomer meets them, with what each is for, so that this list alone makes `dbops --help`.
 COMMANDS = {
     "demo": "Run everything on a throw-away PostgreSQL with a demo ERP.",
@@ -80,6 +85,19 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
+class _Shell(enum.StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def _print_completion(value: _Shell | None) -> None:
+    if value:
+        script = typer.completion.get_completion_script  # type: ignore[attr-defined]  # as below
+        typer.echo(script(prog_name="dbops", complete_var=COMPLETION_VARIABLE, shell=value.value))
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
@@ -87,6 +105,16 @@ def root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    _completion: Annotated[
+        _Shell | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            callback=_print_completion,
+            is_eager=True,
+            help="Print what makes bash, zsh or fish complete dbops, for the shell's own start-up file.",
+        ),
+    ] = None,
 ) -> None:
     """Print the help, as an error, where no command is named."""
     if context.invoked_subcommand is None:
@@ -96,7 +124,9 @@ def root(
 
 @functools.cache
 def command_line() -> typer.core.TyperGroup:
-    """Return what reads the words of a command line."""
+    """Return what reads the words of a command line, or completes them where a shell asks for that."""
+    if COMPLETION_VARIABLE in os.environ:
+        typer.completion.completion_init()  # type: ignore[attr-defined]  # Typer's, which does not export it
     return typer.main.get_group(app)
 
 

@@ -61,8 +61,9 @@ def answer(invocation: Invocation, command_line: typer.core.TyperGroup) -> int:
             args=list(invocation.words), prog_name="dbops", standalone_mode=False, obj=invocation
         )
         return _deliver(outcome, invocation) if isinstance(outcome, Outcome) else _uninterrupted(int(outcome or 0))
-    except (BrokenPipeError, SystemExit):  # Rich and Typer make the second of the first, with a code that means failure
-        return _hang_up()
+    except (BrokenPipeError, SystemExit) as ended:
+        # Rich and Typer make the second of the first, with a code that means failure; completing words ends with 0.
+        return _hang_up() if getattr(ended, "code", 1) else 0
     except BaseException as error:  # noqa: BLE001  (the one boundary: everything becomes an exit code here)
         return _deliver_failure(invocation, error)
 
