@@ -23,7 +23,7 @@ import pytest
 from dbops.connection.binaries import find_client
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
-from dbops.drill.copy import SETTINGS
+from dbops.drill.ahead import SETTINGS
 
 from .test_backup_cost import ROUNDS, SIZE_MIB, _bytes, _fill, _memory
 

@@ -20,8 +20,9 @@ from dbops.backup.roles import Roles
 from dbops.connection.binaries import Binaries, find_client, find_embedded, find_server
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import scratch
+from dbops.drill.ahead import server_for
 from dbops.drill.cast import Cast
-from dbops.drill.copy import open_copy, server_for
+from dbops.drill.copy import open_copy
 from dbops.drill.foreign import drill_artifact
 from dbops.drill.options import CONTRIB, DrillOptions
 from dbops.errors import ConnectionFailedError, DbopsError, ExitCode

@@ -82,34 +82,50 @@ def surroundings(settings: Settings) -> Surroundings:
 
 def drill_into(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
     """Drill to the depth that is set, or as deep as it goes."""
-    from dbops.drill.restore import drill_restore
-    from dbops.drill.schema import drill_schema
-
     depth = settings.drill.depth
     if depth == "schema":
+        from dbops.drill.schema import drill_schema
+
         drill_schema(target, run, options=options, progress=progress)
         return
-    identity, copies = identify(target, run, settings)
-    options = replace(options, copies=copies)
-    store = _store(settings.backup_dir)
     if depth == "pitr":
         from dbops.drill.pitr.drill import drill_pitr
 
-        drill_pitr(target, run, options=options, history=_history(store, identity), progress=progress)
+        identity, copies = identify(target, run, settings)
+        options, history = replace(options, copies=copies), _history(_store(settings.backup_dir), identity)
+        drill_pitr(target, run, options=options, history=history, progress=progress)
         return
-    # A directory that somebody named and that is not there is a mount that failed, not a reason to look less closely.
-    named = settings.origin("backup_dir") != "default"
-    # Fixes that are to be proven want a copy with data: without a backup there is nothing to prove them on.
-    shallow = depth is None and options.fixes is None and not (store is None and named)
-    if shallow and (store is None or not _has_backup(store, identity)):
-        run.note(f"depth schema, since there is no backup of this database in {settings.backup_dir}")
-        drill_schema(target, run, options=options, progress=progress)
-        return
-    if store is None:
-        raise UnavailableError(
-            f"there is no backup directory {settings.backup_dir}", hint="make a backup: dbops backup"
-        )
-    drill_restore(identity, store, run, options=_with_workload(options, target), progress=progress)
+    _drill_backup(run, settings, target, options, progress)
+
+
+def _drill_backup(run: Run, settings: Settings, target: Target, options: DrillOptions, progress: Progress) -> None:
+    """Restore the newest backup; where no depth was named and there is none of this database, rebuild its schema."""
+    from dbops.drill.ahead import begun_early
+
+    store = _store(settings.backup_dir)
+    with begun_early(store, target.database, run, options) as ahead:
+        # Only now, since loading it takes as long as half of making a server.
+        from dbops.drill.restore import drill_restore
+
+        identity, copies = identify(target, run, settings)
+        options = replace(options, copies=copies)
+        # A directory that somebody named and that is not there is a mount that failed, not a reason to look less
+        # closely.
+        named = settings.origin("backup_dir") != "default"
+        # Fixes that are to be proven want a copy with data: without a backup there is nothing to prove them on.
+        shallow = settings.drill.depth is None and options.fixes is None and not (store is None and named)
+        if not shallow or (store is not None and _has_backup(store, identity)):
+            if store is None:
+                raise UnavailableError(
+                    f"there is no backup directory {settings.backup_dir}", hint="make a backup: dbops backup"
+                )
+            options = _with_workload(options, target)
+            drill_restore(identity, store, run, options=options, progress=progress, ahead=ahead)
+            return
+    from dbops.drill.schema import drill_schema
+
+    run.note(f"depth schema, since there is no backup of this database in {settings.backup_dir}")
+    drill_schema(target, run, options=options, progress=progress)
 
 
 def identify(

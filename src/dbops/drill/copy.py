@@ -7,8 +7,8 @@ Rules, in order:
 2. The restorer owns the database while it loads, and the owner of a database can set what every later session in it
    starts with. Before the superuser enters, everybody else is shown out and such settings are reset, from outside.
 3. Temporary rights are given when the schemas exist and taken away before the real ones are restored.
-4. The server keeps PostgreSQL's durable defaults: a restore that skips fsync says nothing about a recovery time. The
-   restorer does not wait for each commit; a checkpoint at the end brings all of it to disk, and its time counts.
+4. The server keeps PostgreSQL's durable defaults (`ahead.py`). The restorer does not wait for each commit; a checkpoint
+   at the end brings all of it to disk, and its time counts.
 
 What this does not do: run pg_restore (`passes.py`), or look at what has been restored (`compare.py`).
 """
@@ -24,7 +24,6 @@ import psycopg
 from psycopg import sql
 
 from dbops.connection.refusals import statement_error
-from dbops.connection.server import ScratchServer
 from dbops.connection.session import read_only, scratch
 from dbops.drill.cast import Cast, identifiers
 from dbops.errors import UnavailableError
@@ -32,19 +31,11 @@ from dbops.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dbops.connection.binaries import Binaries
+    from dbops.connection.server import ScratchServer
     from dbops.connection.session import Session
     from dbops.connection.target import Target
     from dbops.model import ExtensionInfo, SourceInfo
 
-# Room to load, nothing else: durability and everything that changes an answer stay as PostgreSQL has them.
-SETTINGS = {
-    "max_connections": "40",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "30min",
-    "maintenance_work_mem": "256MB",
-    "max_locks_per_transaction": "1024",
-}
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _SETTINGS = "select pg_catalog.current_setting(s.name) from pg_catalog.unnest(%s::text[]) as s (name)"
 # Databases that every server has already.
@@ -323,11 +314,6 @@ class Copy:
         said = sql.Literal(f"begin raise log '{text}'; end")  # the text is dbops' own hexadecimal token
         with self._speaking() as outside:
             outside.execute(sql.SQL("do language plpgsql {}").format(said))
-
-
-def server_for(binaries: Binaries) -> ScratchServer:
-    """Return a server for a copy, not started yet."""
-    return ScratchServer(binaries, settings=SETTINGS, auth="scram-sha-256", network_isolated=True)
 
 
 @contextlib.contextmanager

@@ -27,10 +27,10 @@ from dbops.drill.needs import database_of, extensions_of, needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
 from dbops.drill.present import check_contents, check_rows, check_views, read_present
-from dbops.drill.programs import choose_programs
+from dbops.drill.programs import choose_programs, major_of
 from dbops.drill.recognise import recognise
 from dbops.drill.recovery import in_context
-from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
+from dbops.drill.rehearsal import Plan, Rehearsal, read_contents
 from dbops.drill.settle import settle
 from dbops.drill.strangers import strangers
 from dbops.errors import DamageError, DbopsError, UnavailableError

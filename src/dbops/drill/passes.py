@@ -58,8 +58,13 @@ class Stopwatch:
             with self.run.step(name) as step:
                 yield step
         finally:
-            if step and step.duration_ms is not None:
-                self.phases[name] = self.phases.get(name, 0) + step.duration_ms
+            if step:
+                self.count(step)
+
+    def count(self, step: StepRecorder) -> None:
+        """Have the time of a step of the run count."""
+        if step.duration_ms is not None:
+            self.phases[step.name] = self.phases.get(step.name, 0) + step.duration_ms
 
     @property
     def total(self) -> int:

@@ -14,6 +14,7 @@ The report names the choice and what was passed over. What this does not do: sta
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from dbops.connection.binaries import (
     installed_servers,
 )
 from dbops.drill.needs import Needs
-from dbops.errors import ProgramMissingError, UnavailableError
+from dbops.errors import DamageError, ProgramMissingError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,14 @@ class Programs:
         if self.server.major == source_major:
             return "the source's own major version"
         return f"the nearest newer one that can take it: none of {source_major} is here, or fit"
+
+
+def major_of(version: str) -> int:
+    """Return 15 for "15.18 (Debian …)" and 19 for "19beta1"."""
+    found = re.match(r"\d+", version)
+    if found is None:
+        raise DamageError(f"not a version of PostgreSQL: {version!r}")
+    return int(found[0])
 
 
 def choose_programs(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,11 +15,13 @@ from typing import TYPE_CHECKING
 from dbops.backup.archive import Archiver, warnings_of
 from dbops.backup.inventory import read_inventory
 from dbops.connection.process import last_lines
+from dbops.drill.ahead import server_for
 from dbops.drill.compare import check_errors, check_plain
 from dbops.drill.contents import Contents, parse_listing
-from dbops.drill.copy import open_copy, server_for
+from dbops.drill.copy import open_copy
 from dbops.drill.ledger import log_position, read_ledger
 from dbops.drill.passes import Rebuild
+from dbops.drill.programs import major_of
 from dbops.drill.restore_differs import compare_catalog
 from dbops.drill.room import require_room
 from dbops.drill.watch import watched
@@ -141,7 +142,7 @@ class Rehearsal:
             run.note(note)
         require_room(plan.copy_bytes)
         with contextlib.ExitStack() as stack:
-            ready = self.ahead.take(plan.programs.server) if self.ahead else None
+            ready = self.ahead.take(plan.programs.server, self.watch) if self.ahead else None
             with self.watch.phase("provision"):
                 server = ready or stack.enter_context(server_for(plan.programs.server))
                 copy = stack.enter_context(open_copy(server, plan.cast, plan.source.database))
@@ -219,11 +220,3 @@ class Rehearsal:
         self.add(check)
         for text in explained:
             self.run.not_tested(text)
-
-
-def major_of(version: str) -> int:
-    """Return 15 for "15.18 (Debian …)" and 19 for "19beta1"."""
-    found = re.match(r"\d+", version)
-    if found is None:
-        raise DamageError(f"not a version of PostgreSQL: {version!r}")
-    return int(found[0])

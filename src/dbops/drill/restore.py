@@ -19,17 +19,16 @@ from dbops.backup.roles import Roles
 from dbops.backup.verify import compare_with_evidence
 from dbops.connection.deadline import Deadline
 from dbops.connection.workspace import workspace
-from dbops.drill.ahead import ServerAhead
+from dbops.drill.ahead import archive_major, copy_bytes, server_ahead
 from dbops.drill.cast import Cast
 from dbops.drill.ladder import Recorded, climb, first_answer
-from dbops.drill.needs import Needs, needs_of
+from dbops.drill.needs import needs_of
 from dbops.drill.objectives import NEWEST, OLDER, rpo_of_dumps, rto_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
-from dbops.drill.programs import choose_programs
+from dbops.drill.programs import choose_programs, major_of
 from dbops.drill.recognise import Archive
 from dbops.drill.recovery import in_context
-from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
-from dbops.drill.room import require_room
+from dbops.drill.rehearsal import Plan, Rehearsal, read_contents
 from dbops.drill.settle import settle
 from dbops.errors import DamageError, DbopsError, UnavailableError
 from dbops.model import Verdict
@@ -44,15 +43,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dbops.backup.inventory import Fact
+    from dbops.drill.ahead import ServerAhead
     from dbops.drill.options import DrillOptions
     from dbops.drill.rehearsal import Rehearsed
     from dbops.evidence.run import Run
     from dbops.model import BackupManifest, Progress, TargetInfo
     from dbops.storage.store import Store
     from dbops.storage.stored import StoredBackup
-
-# Where a manifest does not say how large its database was: a dump is rarely a tenth of it.
-_EXPANSION = 10
 
 
 def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
@@ -63,9 +60,11 @@ def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
     options: DrillOptions,
     progress: Progress | None = None,
     chosen: StoredBackup | None = None,
+    ahead: ServerAhead | None = None,
 ) -> None:
     """Restore a backup of the database `identity` names, `chosen` or the newest, and tell `run` what came of it.
 
+    `ahead` is a server that is being made already, for what was expected to be restored.
     Raises UnavailableError when there is none or no place to restore it to, DamageError when it is not what its
     manifest says, DeadlineError; a restore that went wrong raises nothing, its checks fail.
     """
@@ -75,7 +74,7 @@ def drill_restore(  # noqa: PLR0913  (each is a fact about the drill)
     watch = Stopwatch(run)
     try:
         with workspace(run.note) as directory:
-            rehearsal = Rehearsal(run, watch, directory, deadline, options, progress)
+            rehearsal = Rehearsal(run, watch, directory, deadline, options, progress, ahead=ahead)
             _drill(identity, store, rehearsal, chosen)
     except DbopsError as error:
         if isinstance(error, DamageError):
@@ -90,24 +89,9 @@ def _drill(identity: TargetInfo, store: Store, rehearsal: Rehearsal, chosen: Sto
     with watch.phase("find backup") as step:
         stored = chosen or _newest(identity, store)
         step.output = stored.path.name
-    with _attested(store, stored, run), _server_ahead(stored, rehearsal) as ahead:
+    making = server_ahead(stored.manifest, run, rehearsal.options, rehearsal.ahead)
+    with _attested(store, stored, run), making as ahead:
         _drill_stored(store, stored, replace(rehearsal, ahead=ahead))
-
-
-@contextlib.contextmanager
-def _server_ahead(stored: StoredBackup, rehearsal: Rehearsal) -> Iterator[ServerAhead | None]:
-    """Have the server made that the manifest asks for; None where nothing fits, which is told when its turn comes."""
-    manifest = stored.manifest
-    needs = Needs(frozenset(one.name for one in manifest.extensions), icu=manifest.source.provider == "i")
-    with contextlib.ExitStack() as stack:
-        ahead = None
-        with contextlib.suppress(UnavailableError):
-            require_room(_copy_bytes(manifest))
-            programs = choose_programs(
-                major_of(manifest.source.version), _archive_major(manifest), rehearsal.options, needs
-            )
-            ahead = stack.enter_context(ServerAhead(rehearsal.watch, programs.server))
-        yield ahead
 
 
 @contextlib.contextmanager
@@ -202,7 +186,7 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
     with rehearsal.watch.phase("read contents"):
         toc = Archive(archive, manifest.artifact.format).contents()
         needs = needs_of(toc, manifest.extensions, manifest.source.provider)
-        programs = choose_programs(major_of(manifest.source.version), _archive_major(manifest), options, needs)
+        programs = choose_programs(major_of(manifest.source.version), archive_major(manifest), options, needs)
         archiver = Archiver(programs.client, rehearsal.directory, rehearsal.deadline)
         contents = read_contents(archiver, archive, rehearsal.run.directory / "contents.list")
         cast = Cast(_roles(stored))
@@ -216,14 +200,8 @@ def plan_of(stored: StoredBackup, rehearsal: Rehearsal, *, data: bool = True) ->
         ctype=manifest.settings.get("lcCtype", manifest.source.locale),
         extensions=manifest.extensions,
         data=data,
-        copy_bytes=_copy_bytes(manifest) if data else 0,
+        copy_bytes=copy_bytes(manifest) if data else 0,
     )
-
-
-def _archive_major(manifest: BackupManifest) -> int:
-    """Return the major version of the pg_dump that made the archive."""
-    dumps = (major_of(tool.version) for tool in manifest.tools if tool.name == "pg_dump")
-    return max(dumps, default=major_of(manifest.source.version))
 
 
 def _archive_of(stored: StoredBackup, rehearsal: Rehearsal) -> Path:
@@ -255,12 +233,6 @@ def inventory_of(stored: StoredBackup) -> list[Fact]:
         return list(from_lines(path.read_bytes()))
     except ValueError as error:
         raise DamageError(f"{path} is not an inventory") from error
-
-
-def _copy_bytes(manifest: BackupManifest) -> int:
-    """Return how large the database was, or a guess where the manifest does not say."""
-    dump = sum(file.bytes for file in manifest.artifact.files)
-    return int(manifest.settings.get("databaseBytes", dump * _EXPANSION))
 
 
 def _judge(rehearsal: Rehearsal, rehearsed: Rehearsed, scenario: str) -> None:

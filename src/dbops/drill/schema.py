@@ -23,9 +23,9 @@ from dbops.drill.ladder import tell_what_is_not_asked
 from dbops.drill.needs import needs_of
 from dbops.drill.objectives import rpo_not_measured, rto_not_measured
 from dbops.drill.passes import Stopwatch
-from dbops.drill.programs import choose_programs
+from dbops.drill.programs import choose_programs, major_of
 from dbops.drill.recognise import Archive
-from dbops.drill.rehearsal import Plan, Rehearsal, major_of, read_contents
+from dbops.drill.rehearsal import Plan, Rehearsal, read_contents
 
 if TYPE_CHECKING:
     from dbops.backup.inventory import Fact

@@ -230,6 +230,17 @@ class LocalStore:
                 return max(wanted, key=_moment)
         return None
 
+    def likely(self, database: str) -> StoredBackup | None:
+        """Return what is probably the newest backup of a database of that name, in whichever cluster: only a hint.
+
+        None where there is none, or it cannot be read.
+        """
+        named = len(database_key("", database)) - 8  # without what tells clusters apart
+        prefix = database_key("", database)[:named]
+        found = [path for path in self._manifests() if path.name.startswith(prefix) and _key(path)[:named] == prefix]
+        stored = read_stored(max(found, key=_second)) if found else None
+        return stored if isinstance(stored, StoredBackup) else None
+
     def _intact(self, path: Path, database: str) -> StoredBackup:
         stored = read_stored(path)
         if isinstance(stored, Unusable):
@@ -289,6 +300,11 @@ def _identity(stored: StoredBackup) -> tuple[str, str]:
 
 def _moment(stored: StoredBackup) -> tuple[dt.datetime, str]:
     return stored.manifest.snapshot_at, stored.manifest.id
+
+
+def _key(path: Path) -> str:
+    matched = FILE.fullmatch(path.name)
+    return matched["key"] if matched else ""
 
 
 def _second(path: Path) -> str:
