@@ -44,6 +44,17 @@ def test_the_newest_backup_is_that_of_the_same_cluster_and_database(
     assert [first, second] == list(store.history(source.system_identifier, source.database))
 
 
+def test_what_is_likely_the_newest_is_told_by_the_name_alone_and_never_raises(
+    erp: Target, store: LocalStore, back_up: Callable[..., StoredBackup]
+) -> None:
+    assert None is store.likely(erp.database)
+    back_up(erp)
+    second = back_up(erp)
+    assert [second, None, None] == [store.likely(name) for name in (erp.database, "another", f"{erp.database}-0")]
+    second.path.write_bytes(b"{")
+    assert None is store.likely(erp.database)
+
+
 def test_a_newest_manifest_that_cannot_be_read_is_damage_not_an_older_backup(
     erp: Target, store: LocalStore, back_up: Callable[..., StoredBackup]
 ) -> None:

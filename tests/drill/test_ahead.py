@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbops.connection.session import scratch
-from dbops.drill.ahead import PHASE, ServerAhead
+from dbops.drill.ahead import PHASE, ServerAhead, begun_early, server_ahead
 from dbops.drill.options import DrillOptions
 from dbops.drill.passes import Stopwatch
 from dbops.errors import ProgramMissingError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dbops.connection.binaries import Binaries
     from dbops.connection.target import Target
     from dbops.model import Report
+    from dbops.storage.local import LocalStore
     from dbops.storage.stored import StoredBackup
 
 
@@ -89,6 +90,34 @@ def test_a_server_that_cannot_be_made_is_told_to_who_takes_it_and_to_nobody_else
         ahead.take(nowhere, watch)
     with ServerAhead(run, nowhere) as ahead:
         assert ahead.take(binaries, watch) is None
+
+
+def test_a_server_that_was_begun_for_other_programs_is_replaced(
+    run: Run, binaries: Binaries, tmp_path: Path, database: Target, back_up: Callable[..., StoredBackup]
+) -> None:
+    manifest = back_up(database).manifest
+    begun = ServerAhead(run, replace(binaries, directory=tmp_path))
+    with begun, server_ahead(manifest, run, DrillOptions(), begun) as made:
+        assert made
+        assert made is not begun
+        assert made.take(made.binaries, Stopwatch(run))
+    with ServerAhead(run, made.binaries) as begun, server_ahead(manifest, run, DrillOptions(), begun) as kept:
+        assert kept is begun
+
+
+def test_a_server_is_begun_for_the_newest_backup_that_has_the_name(
+    run: Run, store: LocalStore, database: Target, back_up: Callable[..., StoredBackup]
+) -> None:
+    with begun_early(store, database.database, run, DrillOptions()) as nothing:
+        assert nothing is None
+    back_up(database)
+    with begun_early(store, "another", run, DrillOptions()) as nothing:
+        assert nothing is None
+    with begun_early(store, database.database, run, DrillOptions()) as begun:
+        assert begun
+        assert begun.take(begun.binaries, Stopwatch(run))
+        assert not begun._wanted.ended
+    assert begun._wanted.ended
 
 
 def test_the_whole_time_of_the_server_counts_towards_the_recovery(
