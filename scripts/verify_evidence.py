@@ -318,6 +318,10 @@ class Log:
 
     def verify(self, older: bytes | None) -> None:
         """Check everything there is."""
+        # In this order: what a run that ends meanwhile adds is then in the log at least.
+        name, path = "NOT ROLLED BACK", self.directory / "evidence" / "checkpoint"
+        own = self.attempt(name, "the checkpoint", lambda: read_checkpoint(content_of(path)))
+        present = [path.relative_to(self.directory).as_posix() for path in self.directory.glob("*/*.json")]
         data = (self.directory / "evidence" / "log.jsonl").read_bytes()
         if not data.endswith(b"\n"):
             self.faults["COMPLETE"].append("the last line is not finished")
@@ -328,9 +332,8 @@ class Log:
             self.take(number, text)
         if self.first_signed is None:
             self.faults["AUTHENTIC"].append("UNAUTHENTICATED: nothing is signed")
-        self.verify_heads(older)
-        for path in self.directory.glob("*/*.json"):
-            name = path.relative_to(self.directory).as_posix()
+        self.verify_heads(own, older)
+        for name in present:
             if re.fullmatch(r"[^/]+/\d{8}T\d{6}Z-[0-9a-f]{6}\.json", name) and name not in self.reports:
                 self.faults["ARTIFACTS MATCH"].append(f"{name} is in no record")
 
@@ -420,11 +423,9 @@ class Log:
         if sha256(content_of(self.directory / name)) != digest["sha256"]:
             fault("not what its record says")
 
-    def verify_heads(self, older: bytes | None) -> None:
+    def verify_heads(self, own: Json | None, older: bytes | None) -> None:
         """Check the log's own checkpoint and an older one against the log."""
         name = "NOT ROLLED BACK"
-        path = self.directory / "evidence" / "checkpoint"
-        own = self.attempt(name, "the checkpoint", lambda: read_checkpoint(content_of(path)))
         kept = self.attempt(name, "the older checkpoint", read_checkpoint, older) if older is not None else None
         if self.faults["COMPLETE"]:
             self.faults[name].append("the chain is broken")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.evidence.answers import Question
-from dbops.evidence.examine import examine, load_checkpoint
+from dbops.evidence.examine import Seen, examine, examine_log, load_checkpoint
 from dbops.evidence.history import previous_reports
 from dbops.evidence.keys import Trust
 from dbops.evidence.run import Run
@@ -134,6 +134,22 @@ def test_a_missed_objective_in_sound_evidence_ends_with_1(
 ) -> None:
     finished(met=False)
     assert examine(logs, Question(Trust({}).and_key(signer.public))).exit_code == 1
+
+
+def test_a_run_that_ends_while_the_log_is_verified_is_not_looked_at(
+    finished: Callable[..., Report], logs: Path, signer: Signer
+) -> None:
+    finished()
+    seen: list[Seen] = []
+
+    def witness(one: Seen) -> None:
+        if not seen:
+            finished()
+        seen.append(one)
+
+    verification = examine_log(logs, Question(Trust({}).and_key(signer.public)), witness)
+    assert (0, 3) == (verification.exit_code, len(seen))
+    assert answer(verification, "ARTIFACTS MATCH")[0] == "yes"
 
 
 @pytest.mark.parametrize("where", ["", "evidence", "evidence/log.jsonl"])

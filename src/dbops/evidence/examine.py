@@ -126,6 +126,7 @@ class _Examination:
     tally: ObjectiveTally = field(default_factory=ObjectiveTally)
     forged_seals: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
+    present: list[str] = field(default_factory=list)
     stated: Checkpoint | str = ""
 
     def answer(self) -> Verification:
@@ -145,7 +146,7 @@ class _Examination:
                 faults = [one for all_of, old in zip(self._faults(chain), known, strict=True) for one in all_of[old:]]
                 record, signed = (line.statement.predicate, bool(line.signatures)) if line else (None, False)
                 self.witness(Seen(record, signed, tuple(faults), body))
-        self._match_strangers()
+        self.unmatched += [f"{name} is in no record of the log" for name in self.present if name not in self.named]
         return Verification(
             str(self.directory),
             (
@@ -162,9 +163,13 @@ class _Examination:
         return chain.broken, chain.forged, self.unmatched, self.forged_seals
 
     def _take_snapshot(self, path: Path) -> int:
-        """Read the checkpoint and note the size of the log at one moment; what is appended later is not looked at."""
+        """Read the checkpoint and note the reports and the size of the log at one moment.
+
+        What is written later is not looked at: a report of a run that ends meanwhile would seem to be in no record.
+        """
         with _no_writer(path.with_name("log.jsonl.lock")):
             self.stated = _local_checkpoint(path.with_name("checkpoint"))
+            self._list_reports()
             return path.stat().st_size
 
     def _authentic(self, chain: Chain) -> Answered:
@@ -284,15 +289,12 @@ class _Examination:
             return
         self.checked += 1
 
-    def _match_strangers(self) -> None:
-        """Find reports that lie among the others and are in no record."""
+    def _list_reports(self) -> None:
         for folder in sorted(path for path in self.directory.iterdir() if path.is_dir() and path.name != "evidence"):
             try:
-                names = [f"{folder.name}/{path.name}" for path in report_files(folder)]
+                self.present += [f"{folder.name}/{path.name}" for path in report_files(folder)]
             except PermissionError as cause:
                 self.unmatched.append(f"{folder.name} cannot be read: {cause.strerror}")
-                continue
-            self.unmatched += [f"{name} is in no record of the log" for name in names if name not in self.named]
 
 
 def _regular(path: Path) -> Path:
