@@ -195,15 +195,16 @@ def test_each_probe_that_the_self_check_wants_is_wanted() -> None:
     assert judge_self_check({RIGHT: alarmed, WRONG: Verdict(WRONG, "probe", Outcome.LEAK, tuple(leaks))}) is not None
 
 
+@pytest.mark.parametrize("others", [(), (APP,)])
 def test_a_role_that_is_not_there_leaves_the_proof_without_an_answer(
-    planted: Callable[..., Target], back_up: BackUp, drill: Drill
+    planted: Callable[..., Target], back_up: BackUp, drill: Drill, others: tuple[str, ...]
 ) -> None:
-    options = DrillOptions(
-        isolation=IsolationOptions(app_roles=("nobody_at_all",), tables=[("public", "lines"), ("", "a.b.c")])
-    )
-    report = drill(back_up(planted(DOCS, HEALTHY)), options)
-    assert (CheckStatus.ERROR, RunVerdict.INCONCLUSIVE) == (isolation_of(report).status, report.verdict)
-    assert "tenant isolation of every table as nobody_at_all: there is no such role" in report.not_tested
+    """Also where another one is: whoever misspells a role would never hear of it."""
+    options = IsolationOptions(app_roles=(*others, "nobody_at_all"), tables=[("public", "lines"), ("", "a.b.c")])
+    report = drill(back_up(planted(DOCS, HEALTHY)), DrillOptions(isolation=options))
+    check = isolation_of(report)
+    assert (CheckStatus.ERROR, RunVerdict.INCONCLUSIVE) == (check.status, report.verdict)
+    assert "nothing was tried as nobody_at_all: there is no such role" == check.reason
     why = "it is not there or not within reach, or no column says whose its rows are"
     assert {f"tenant isolation of {name}: {why}" for name in ("public.lines", "a.b.c")} <= set(report.not_tested)
 

@@ -25,7 +25,7 @@ from dbops.drill.isolation.presets import presets_of
 from dbops.drill.isolation.role import FOREIGN
 from dbops.drill.isolation.stage import Actor, Stage
 from dbops.drill.isolation.targets import read_grants, read_tables
-from dbops.drill.isolation.verdicts import Case, Outcome, Verdict
+from dbops.drill.isolation.verdicts import EVERY_TABLE, Case, Outcome, Verdict
 from dbops.errors import PrivilegeError
 from dbops.evidence.canonical import readable
 from dbops.files import write_new
@@ -92,7 +92,7 @@ class _Live:
     def begin(self, role: str) -> Iterator[Verdict]:
         """Look at every tenant table as one app role; yield a verdict for each that is not to be probed."""
         if reason := self._cannot_play(role):
-            yield Verdict("every table", role, Outcome.INCONCLUSIVE, reason=reason)
+            yield Verdict(EVERY_TABLE, role, Outcome.INCONCLUSIVE, reason=reason)
             return
         tables = read_tables(self.stage.connection, self.options.columns)
         oids = [table.oid for table in tables]

@@ -26,7 +26,7 @@ from dbops.drill.isolation.selfcheck import self_check
 from dbops.drill.isolation.stage import Actor, open_stage
 from dbops.drill.isolation.targets import read_listed, read_tables
 from dbops.drill.isolation.token import Token
-from dbops.drill.isolation.verdicts import Outcome, Verdict
+from dbops.drill.isolation.verdicts import EVERY_TABLE, Outcome, Verdict
 from dbops.errors import TimeLimitError, UnavailableError
 from dbops.evidence.canonical import readable
 from dbops.files import write_new
@@ -117,7 +117,7 @@ def _probe_roles(  # noqa: PLR0913, PLR0917  (what the proof is about)
         deadline.left()
         if role not in copy.cast.names:
             reason = "there is no such role"
-            proof.verdicts.append(Verdict("every table", role, Outcome.INCONCLUSIVE, reason=reason))
+            proof.verdicts.append(Verdict(EVERY_TABLE, role, Outcome.INCONCLUSIVE, reason=reason))
             continue
         actor = Actor(role, options.setting, None, presets_of(role, database, copy.cast.roles.settings))
         with copy.as_restorer() as connection:
@@ -144,7 +144,7 @@ def probe_role(  # noqa: PLR0913  (what the proof is about)
         actor = Actor(actor.role, actor.setting, None, _accepted(stage, actor))
         if not stage.may_play(actor):
             reason = "the restorer may not SET ROLE to it"
-            proof.verdicts.append(Verdict("every table", actor.role, Outcome.INCONCLUSIVE, reason=reason))
+            proof.verdicts.append(Verdict(EVERY_TABLE, actor.role, Outcome.INCONCLUSIVE, reason=reason))
             return
         tables, exempt = _tables(stage, options, token)
         proof.verdicts.extend(exempt)

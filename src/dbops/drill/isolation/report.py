@@ -1,8 +1,8 @@
 """Verdicts as a check with findings: counts and SQLSTATEs, never a value of a row.
 
 What could not be told is no finding: it is listed under *not tested*, and missing from the scope. Where nothing was
-told at all, the check has no answer. What this does not do: decide what a probe means (`verdicts.py`), or keep the
-evidence (`document.py`).
+told at all, or nothing of one of the roles, the check has no answer. What this does not do: decide what a probe means
+(`verdicts.py`), or keep the evidence (`document.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dbops.checks.names import literal, qualified, quote
 from dbops.drill.isolation.options import RULE
-from dbops.drill.isolation.verdicts import Outcome
+from dbops.drill.isolation.verdicts import EVERY_TABLE, Outcome
 from dbops.model import Check, CheckStatus, Finding, Scope, Severity
 from dbops.quantities import counted
 
@@ -83,6 +83,8 @@ def as_check(proof: Proof, options: IsolationOptions) -> Check:
         scope=Scope(checked=told, total=total),
         findings=tuple(findings[:_SHOWN]),
     )
+    if untried := [f"nothing was tried as {one.role}: {one.reason}" for one in proof.verdicts if _is_untried(one)]:
+        return unanswered("; ".join(untried), check)
     if total and not counts[Outcome.PASS] and not findings:
         return unanswered(f"nothing was proven: {proof.summary()}", check)
     return check
@@ -108,7 +110,7 @@ def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
             why = "it is not there or not within reach, or no column says whose its rows are"
             yield f"tenant isolation of {name}: {why}"
     for verdict in proof.verdicts:
-        if verdict.outcome is Outcome.INCONCLUSIVE:
+        if verdict.outcome is Outcome.INCONCLUSIVE and not _is_untried(verdict):  # those the check itself tells
             yield f"tenant isolation of {verdict.object} as {verdict.role}: {_why_untold(verdict)}"
         elif verdict.outcome is Outcome.WAIVED and verdict.waived is None:
             yield f"tenant isolation of {verdict.object}: exempt ({verdict.reason})"
@@ -117,6 +119,10 @@ def not_tested(proof: Proof, options: IsolationOptions) -> Iterator[str]:
             "what security definer functions show whose arguments would have to be guessed:"
             f" {', '.join(names[:_SHOWN])}"
         )
+
+
+def _is_untried(verdict: Verdict) -> bool:
+    return verdict.object == EVERY_TABLE
 
 
 def _why_untold(verdict: Verdict) -> str:

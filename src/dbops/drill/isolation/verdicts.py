@@ -28,6 +28,8 @@ class Outcome(enum.StrEnum):
     WAIVED = "waived"
 
 
+# The object of a verdict on a role that could not be played at all.
+EVERY_TABLE = "every table"
 _GRAVEST = (Outcome.LEAK, Outcome.BROKEN, Outcome.INCONCLUSIVE, Outcome.NOT_GRANTED)
 _REFUSED_BY_POLICY = "42501"
 _REFUSED_BY_VIEW = "44000"  # WITH CHECK OPTION
