@@ -125,9 +125,12 @@ def test_a_retired_key_signs_nothing_that_counts_any_more(logs: Path, key_path: 
     keys.generate(key_path)
     run(logs, key_path)
     rotation = rotate(key_path, logs)
+    with pytest.raises(ConfigurationError, match="has been retired"):
+        run(logs, rotation.kept)
+    run(logs, key_path)
     run(logs, rotation.kept)
     verification = ask(logs, rotation.public, keys.public_path(rotation.kept))
-    assert authentic(verification).startswith(f"AUTHENTIC: no (record 4 is signed by {rotation.retired[:16]}")
+    assert authentic(verification).startswith(f"AUTHENTIC: no (record 6 is signed by {rotation.retired[:16]}")
 
 
 def test_a_rotation_to_a_key_nobody_vouches_for_does_not_count(logs: Path, key_path: Path, tmp_path: Path) -> None:
@@ -166,6 +169,10 @@ def test_a_rotation_that_was_cut_short_is_completed_by_rotating_again(
                 rotate(key_path, logs)
             calls.clear()
             patch.undo()
+            # What still has the retired key must not sign behind the record that retires it.
+            if b"key.rotated" in (logs / "evidence" / "log.jsonl").read_bytes():
+                with pytest.raises(ConfigurationError, match="has been retired"):
+                    run(logs, key_path)
         rotation = rotate(key_path, logs)
     run(logs, key_path)
     verification = ask(logs, rotation.public)

@@ -271,6 +271,18 @@ def test_a_disk_that_fills_up_during_the_run_keeps_its_findings_in_the_answer(
     assert kinds(logs) == ["log.opened", "run.started", "run.aborted", "run.started", "run.finished"]
 
 
+def test_a_record_that_no_reader_would_take_is_not_written(logs: Path) -> None:
+    with (
+        pytest.raises(EvidenceNotKeptError, match="more than any reader takes"),
+        Run.start("drill", logs, "drill") as run,
+    ):
+        run._collected.artifacts["x"] = Artifact(path="x" * (5 << 20), sha256="0" * 64, bytes=0)
+    with Run.start("audit", logs, "index-audit"):
+        pass
+    answers = {it.name: it.answer for it in examine(logs, Question()).answers}
+    assert "yes" == answers["COMPLETE"]
+
+
 def test_a_run_that_both_failed_and_could_not_be_kept_tells_both(logs: Path) -> None:
     with pytest.raises(EvidenceNotKeptError) as caught, Run.start("audit", logs, "index-audit"):  # noqa: PT012
         shutil.rmtree(logs)

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dbops import __version__
-from dbops.errors import EvidenceBrokenError, EvidenceNotKeptError
-from dbops.evidence.reader import BrokenProofError, read_checkpoint, read_line
+from dbops.errors import ConfigurationError, EvidenceBrokenError, EvidenceNotKeptError
+from dbops.evidence.reader import LONGEST_LINE, BrokenProofError, read_checkpoint, read_line
 from dbops.evidence.records import (
     Head,
     KeyRotated,
@@ -170,6 +170,11 @@ class OpenLog:
         signers = [*self._signers, *([new_key] if new_key else [])]
         line = sign_statement(Statement(subject=list(subjects), predicate=predicate), signers)
         encoded = line_bytes(line)
+        if len(encoded) > LONGEST_LINE:
+            raise EvidenceNotKeptError(
+                f"the record of this run would have {len(encoded):,} bytes, more than any reader takes",
+                hint="a record names every file of its run: there are too many of them",
+            )
         head = Head(log=before.log, size=before.size + 1, head=sha256(encoded), at=at)
         checkpoint = sign_head(head, signers[-1:])
         return Entry(encoded, head, checkpoint_bytes(checkpoint), seal_of(line, checkpoint))
@@ -193,6 +198,16 @@ class OpenLog:
         """Return what the log says about one run, oldest first; reads the whole log, for recovery only."""
         records = self._records_with(f'"runId":"{run_id}"')
         return [record for record in records if isinstance(record, RunRecord) and record.run_id == run_id]
+
+    def refuse_retired(self, signer: Signer) -> None:
+        """Raise ConfigurationError for a key that the newest record has just retired: what it signs counts no more."""
+        line = last_line(self._file)
+        record = read_line(line).statement.predicate if line is not None else None
+        if isinstance(record, KeyRotated) and record.retired.keyid == signer.keyid:
+            raise ConfigurationError(
+                f"the evidence key {signer.keyid[:16]} has been retired, and nothing it signs counts any more",
+                hint="dbops evidence rotate completes a rotation that was cut short",
+            )
 
     def names_key(self, keyid: str) -> bool:
         """Tell whether the log says that `keyid` has become the signing key."""

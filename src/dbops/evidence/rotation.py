@@ -45,13 +45,13 @@ def rotate(key_path: Path, log_dir: Path) -> Rotation:
     log = EvidenceLog(log_dir, retired, utc_now)
     log.create()
     with keeping(log_dir), log.exclusive() as opened:
-        recover(opened, log_dir)
-        if running(log_dir):
-            raise LockedError(
-                f"a run is going on below {log_dir}: it would end with a signature of the retired key",
-                hint="wait until it has finished, then rotate",
-            )
-        if not opened.names_key(new.keyid):
+        if not opened.names_key(new.keyid):  # else only the files are left to be put in their places
+            recover(opened, log_dir)
+            if running(log_dir):
+                raise LockedError(
+                    f"a run is going on below {log_dir}: it would end with a signature of the retired key",
+                    hint="wait until it has finished, then rotate",
+                )
             record = partial(KeyRotated, retired=_public(retired), new=_public(new))
             opened.commit(opened.prepare(record, new_key=new))
     kept = key_path.with_name(f"{key_path.name}.retired-{retired.keyid[:16]}")

@@ -250,7 +250,9 @@ class Run:
         for directory in (self.log_dir, self._log.directory, self.report_path.parent):
             self._collected.notes.extend(directory_notes(directory))
         with keeping(self.log_dir), self._log.exclusive() as log:
-            if self._terms.signer is None and ends_signed(self.log_dir):
+            if self._terms.signer is not None:
+                log.refuse_retired(self._terms.signer)
+            elif ends_signed(self.log_dir):
                 self.note(_UNSIGNED_NOW)
             recover(log, self.log_dir)
             self._marker = self._record_start(log)
