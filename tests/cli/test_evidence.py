@@ -149,7 +149,8 @@ def test_a_period_is_reported_on_the_terminal_as_a_page_and_as_json(
     one_run()
     answer = dbops("evidence", "report", "--trust", public, "--output", "p.html", "--output", "p.md")
     assert (0, "") == (answer.code, answer.err)
-    assert "1 run that counts" in answer.out
+    assert ("1 run that counts" in answer.out, "Next:" in answer.out) == (True, False)
+    assert "Next: --output" in dbops("evidence", "report", "--trust", public).out
     assert "<!DOCTYPE html>" in Path("p.html").read_text()
     assert Path("p.md").read_text().startswith("# Recovery readiness, the first record to ")
     report = dbops("evidence", "report", "--trust", public, "--json").report

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbops.errors import ConnectionFailedError
 from dbops.evidence.answers import Question
 from dbops.evidence.controls import control_map
 from dbops.evidence.examine import examine_log
 from dbops.evidence.keys import NO_TRUST, Trust
 from dbops.evidence.period import Collector, Period, answered_for
 from dbops.evidence.run import Run
-from dbops.model import Check, CheckStatus, Finding, ObjectiveStatus, Severity, TargetInfo, Verdict, Waiver
+from dbops.model import Check, CheckStatus, Finding, Objective, ObjectiveStatus, Severity, TargetInfo, Verdict, Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,8 +274,29 @@ def test_the_limits_of_article_12_say_that_a_drill_on_one_host_shows_no_segregat
 def test_a_drill_of_the_schema_alone_is_not_called_a_restore(logs: Path, signer: Signer) -> None:
     with Run.start("drill", logs, "backup-drill", signer=signer) as run:
         run.target = TARGET
+        run.add_checks(Check(check="restore-errors", status=CheckStatus.PASS))
     controls = {one.control: one for one in control_map(period_of(logs, signer))}
     assert "no backup was restored with its data; 1 drill rebuilt the schema alone" in controls["A1.3"].limits
+
+
+def test_a_run_that_could_not_look_speaks_for_no_control(logs: Path, signer: Signer) -> None:
+    for command in ("audit", "drill", "backup verify"):
+        with pytest.raises(ConnectionFailedError), Run.start(command, logs, "runs", signer=signer):
+            raise ConnectionFailedError("nothing listens there")
+    controls = control_map(period_of(logs, signer))
+    said = {text for one in controls for text in (*one.speaks, *one.limits)}
+    assert [] == [text for text in said if "audit" in text or "verification" in text or "rebuilt" in text]
+
+
+def test_why_a_strict_run_did_not_pass_is_said(logs: Path, signer: Signer) -> None:
+    missing = Objective(id="rpo", scenario="site", status=ObjectiveStatus.NOT_MEASURED, limit_ms=1, method="none")
+    skipped = Check(check="slow-query", status=CheckStatus.SKIP, reason="no extension")
+    for strict, checks in ((True, (skipped, Check(check="x", status=CheckStatus.PASS))), (False, (skipped,))):
+        with Run.start("audit", logs, "index-audit", signer=signer, strict=strict) as run:
+            run.add_checks(*checks)
+            run.add_objective(missing)
+    whys = [failure.run.why for failure in period_of(logs, signer).failures]
+    assert ["slow-query was skipped; RPO not measured (site)", "every check was skipped"] == whys
 
 
 @pytest.mark.parametrize("field", ["objectives", "checks"])

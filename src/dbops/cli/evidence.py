@@ -132,7 +132,7 @@ def report(options: EvidenceReportOptions) -> Outcome:
     verified = examine_log(options.path or settings.log_dir, question, collector.take)
     period = collector.period(now)
     verification = answered_for(verified, period)
-    lines = tuple(summary_lines(verification, period))
+    lines = tuple(summary_lines(verification, period, written=bool(options.output)))
     return Outcome(
         verification.as_report().model_copy(update={"command": "evidence report", "notes": lines}),
         listing=lines,

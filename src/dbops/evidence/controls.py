@@ -81,7 +81,7 @@ def _backups(period: Period) -> Iterator[str]:
 
 
 def _verified(period: Period) -> Iterator[str]:
-    looked = period.of("backup verify")
+    looked = period.looked("backup verify")
     if looked:
         yield f"{counted(len(looked), 'later verification')} of kept backups"
 
@@ -102,14 +102,14 @@ def _objectives(period: Period) -> Iterator[str]:
 
 
 def _audits(period: Period) -> Iterator[str]:
-    audits = period.of("audit")
+    audits = period.looked("audit")
     if audits:
         yield f"{counted(len(audits), 'audit')} of the schema and the settings that a recovery rests on"
 
 
 def _no_restore(period: Period) -> Iterator[str]:
     if not period.restored:
-        schema = len(period.of("drill"))
+        schema = len(period.looked("drill"))
         drilled = f"; {counted(schema, 'drill')} rebuilt the schema alone" if schema else ""
         yield f"no backup was restored with its data{drilled}"
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _UNTRUSTED = "no trusted key was given, so nobody vouches for it"
 _UNSIGNED = "it was written without a key"
 _NO_DATABASE = "no database"
+_ANSWERS = frozenset({CheckStatus.PASS, CheckStatus.FAIL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ class Period:
     def of(self, command: str) -> list[Ran]:
         """Return the runs of one command."""
         return [run for run in self.runs if run.command == command]
+
+    def looked(self, command: str) -> list[Ran]:
+        """Return the runs of one command that came to an answer: one that could not connect speaks for nothing."""
+        reports = ((run, run.report) for run in self.of(command))
+        return [run for run, report in reports if report and any(one.status in _ANSWERS for one in report.checks)]
 
     @property
     def restored(self) -> list[Ran]:
@@ -314,6 +320,12 @@ def _reasons(report: Report) -> Iterator[str]:
     yield from (check.check for check in report.checks if check_fails(check, report.fail_on))
     yield from (f"{c.check} could not be checked" for c in report.checks if c.status is CheckStatus.ERROR)
     yield from (f"{step.name}: {step.status}" for step in report.steps if step.status is not Verdict.PASS)
+    if report.strict:
+        yield from (f"{check.check} was skipped" for check in report.checks if check.status is CheckStatus.SKIP)
+        unknown = (it for it in report.objectives if it.status is ObjectiveStatus.NOT_MEASURED)
+        yield from (f"{objective.id.upper()} not measured ({objective.scenario})" for objective in unknown)
+    elif report.checks and all(check.status is CheckStatus.SKIP for check in report.checks):
+        yield "every check was skipped"
 
 
 def _population(runs: Iterable[Ran]) -> Iterator[Counted]:

@@ -40,8 +40,8 @@ def headline(verification: Verification, period: Period) -> str:
     return "The evidence holds."
 
 
-def summary_lines(verification: Verification, period: Period) -> Iterator[str]:
-    """Yield the answers, then what the period came to, for a terminal."""
+def summary_lines(verification: Verification, period: Period, *, written: bool = False) -> Iterator[str]:
+    """Yield the answers, then what the period came to, for a terminal; `written` where the pages are written too."""
     yield from (answered.line for answered in verification.answers)
     yield ""
     yield f"{_span(period)}: {_population(period)}"
@@ -53,7 +53,8 @@ def summary_lines(verification: Verification, period: Period) -> Iterator[str]:
         yield f"{one.id.upper()} of {one.database} ({one.scenario}): {_reached(one)}"
     if period.not_counted:
         yield f"{counted(len(period.not_counted), 'record')} not counted, the first: {period.not_counted[0].why}"
-    yield "Next: --output report.html or --output report.md writes the whole of it, with the control map"
+    if not written:
+        yield "Next: --output report.html or --output report.md writes the whole of it, with the control map"
 
 
 def html_page(verification: Verification, period: Period) -> str:
