@@ -331,6 +331,14 @@ def test_what_is_tried_in_the_temporary_directory_is_not_left_there(
     assert (143, []) == (done.returncode, list(temporary.iterdir()))
 
 
+def test_a_python_without_docstrings_is_told_what_to_unset(bare_environment: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", "-OO", "-m", "dbops", "audit", "--json"], capture_output=True, text=True, check=False
+    )
+    assert (2, 2) == (done.returncode, json.loads(done.stdout)["exitCode"])
+    assert "unset PYTHONOPTIMIZE" in done.stderr
+
+
 def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{shlex.quote(sys.executable)} -m dbops audit --nope >&- 2>&-"], check=False

@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import itertools
 import shlex
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_type_hints
@@ -289,6 +290,7 @@ def spelled_out(kind: type[Options], body: Callable[[Options], Outcome]) -> Call
     def run(ctx: typer.Context, **values: Any) -> Outcome | None:
         ctx.obj.options = options = kind(**values)
         _refuse_empty(ctx.obj.words)
+        _refuse_no_docstrings()
         if ctx.invoked_subcommand is not None:
             _refuse_lost(ctx, values)
             return None
@@ -338,6 +340,15 @@ def _refuse_empty(words: Sequence[str]) -> None:
         if equals and not value and name != "--database-url":
             what = name if name.startswith("--") else "an argument"
             raise UsageError(f"{what} is empty", hint="is the variable it is taken from set?")
+
+
+def _refuse_no_docstrings() -> None:
+    """Raise UsageError under -OO: what a rule's docstring says is what its findings, its page and `--explain` say."""
+    if sys.flags.optimize > 1:
+        raise UsageError(
+            "Python was told to drop docstrings (-OO, PYTHONOPTIMIZE=2), and they hold what findings say",
+            hint="unset PYTHONOPTIMIZE, or set it to 1",
+        )
 
 
 def _refuse_lost(context: typer.Context, values: Mapping[str, Any]) -> None:
