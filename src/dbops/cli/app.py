@@ -71,7 +71,10 @@ app = typer.Typer(
     name="dbops",
     cls=_OnDemand,
     help="Audit, backup, restore drill and evidence for PostgreSQL. Try it without a database: dbops demo",
-    epilog="Exit codes: 0 pass, 1 the answer is no, 2 usage, 3 could not be carried out, 4 and 5 evidence, 70 a bug.",
+    epilog=(
+        "Exit codes: 0 pass, 1 the answer is no, 2 usage, 3 could not be carried out, 4 and 5 evidence, 70 a bug,"
+        " 75 locked."
+    ),
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -41,8 +41,8 @@ class DemoOptions(RunOptions):
 def demo(options: DemoOptions) -> Outcome:
     """Run everything on a throw-away PostgreSQL with a demo ERP.
 
-    A backup is made, restored into a second throw-away server and compared; the schema is audited. No database of
-    yours is touched; what stays is the evidence.
+    A backup is made, restored into a second throw-away server and compared; a base backup and the archived WAL are
+    recovered to a moment; the schema is audited. No database of yours is touched; what stays is the evidence.
     """
     from dbops.cli.running import recorded, settings_of
     from dbops.connection.workspace import workspace
