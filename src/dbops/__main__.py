@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # What dbops writes holds names and structure of a database: for its owner only.
 _OWNER_ONLY = 0o077
 _INTERRUPTED = 130
+_STDERR = 2
 # So many new objects make Python look for cycles among all: importing and reading a catalog make few cycles, and with
 # its own 700 the looking takes a sixth of a short run.
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -41,6 +42,7 @@ def run() -> NoReturn:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return the exit code; raises nothing."""
+    _occupy_standard_descriptors()
     sys.stdout, sys.stderr = _writable(sys.stdout), _writable(sys.stderr)
     os.umask(_OWNER_ONLY)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads what every installed package says
@@ -62,6 +64,14 @@ def _answer(words: Sequence[str]) -> int:
             return answer(Invocation(words, command_named(words)), command_line())
     except StoppedError as stopped:  # before there was a command, or after its answer
         return 128 + stopped.signal_number
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open the null device where a standard stream was closed: else the next file, such as the log, would stand in."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= _STDERR:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 def _writable(stream: TextIO | None) -> TextIO:

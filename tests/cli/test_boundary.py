@@ -339,6 +339,20 @@ def test_a_python_without_docstrings_is_told_what_to_unset(bare_environment: Pat
     assert "unset PYTHONOPTIMIZE" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what a descriptor is, is read from /proc")
+def test_no_file_takes_the_place_of_a_stream_that_was_closed() -> None:
+    script = (
+        "import os, sys\nfrom dbops.__main__ import main\nmain(['--version'])\n"
+        "os.write(int(sys.argv[1]), ' '.join(os.readlink(f'/proc/self/fd/{n}') for n in range(3)).encode())"
+    )
+    reader, writer = os.pipe()
+    closing = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(script)} {writer} <&- >&- 2>&-"
+    subprocess.run(["/bin/sh", "-c", closing], pass_fds=[writer], check=True)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        assert told.read() == "/dev/null /dev/null /dev/null"
+
+
 def test_a_closed_stdout_and_stderr_do_no_harm() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{shlex.quote(sys.executable)} -m dbops audit --nope >&- 2>&-"], check=False

@@ -108,7 +108,7 @@ def generate(path: Path) -> Signer:
     if os.path.lexists(path):
         raise ConfigurationError(
             f"{path} exists: a key is never overwritten",
-            hint="dbops evidence rotate replaces a key and keeps the proof",
+            hint="dbops evidence rotate replaces it and keeps the proof; openssl pkey -pubout shows its public half",
         )
     secure_directory(path.parent.absolute(), error=ConfigurationError)
     key = Ed25519PrivateKey.generate()
