@@ -39,6 +39,11 @@ def test_a_remembered_secret_is_hidden_in_every_spelling_it_takes(spelling: str)
     assert redact(f"<{spelling}>") == f"<{MASK}>"
 
 
+def test_a_secret_of_any_bytes_is_hidden() -> None:
+    remember("p\udcffss")
+    assert redact("p\udcffss p%FFss") == f"{MASK} {MASK}"
+
+
 def test_a_secret_that_contains_another_goes_as_a_whole() -> None:
     remember("abc")
     remember("abcdef")

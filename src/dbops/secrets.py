@@ -37,12 +37,12 @@ def remember(secret: str) -> None:
     global _known  # noqa: PLW0603  (see the module docstring: the one deliberate process-wide state)
     if len(secret) < _SHORTEST:
         return
-    raw = secret.encode()
+    raw = secret.encode(errors="surrogateescape")  # a variable may hold any bytes
     spellings = {
         secret,
-        urllib.parse.quote(secret),
-        urllib.parse.quote(secret, safe=""),
-        urllib.parse.quote_plus(secret),
+        urllib.parse.quote(raw),
+        urllib.parse.quote(raw, safe=""),
+        urllib.parse.quote_plus(raw),
         secret.replace("\\", "\\\\").replace("'", "\\'"),
         secret.replace("'", "''"),
         secret.replace("\\", "\\\\").replace(":", "\\:"),

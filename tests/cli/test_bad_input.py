@@ -170,6 +170,12 @@ def test_a_name_that_is_empty_is_not_taken_for_the_working_directory(
     assert [] == list(bare_environment.iterdir())
 
 
+def test_a_report_is_not_written_over_a_directory(dbops: Dbops, bare_environment: Path) -> None:
+    (bare_environment / "reports.json").mkdir()
+    answered = dbops("audit", "--output=reports.json", "--database-url=postgresql://me@h/d")
+    assert (2, True) == (answered.code, "--output reports.json: that is a directory" in answered.err)
+
+
 def test_an_empty_directory_in_dbops_toml_is_not_taken_for_the_working_directory(
     dbops: Dbops, bare_environment: Path
 ) -> None:

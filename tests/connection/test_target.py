@@ -164,11 +164,17 @@ def test_a_malformed_string_is_refused_without_a_word_of_it(url: str) -> None:
         ("mysql://u@h/d", "its scheme is not postgresql://"),
         ("nonsense", "neither a URL nor a list of keyword=value"),
         ("postgresql://u@h/d?sslmod=verify-full", "'sslmod' (did you mean sslmode?)"),
+        ("postgresql://u:p\udcff@h/d", "it holds bytes that are not UTF-8"),
         ("", "--database-url is empty"),
     ],
 )
 def test_a_refusal_says_which_part_is_wrong(url: str, part: str) -> None:
     assert part in refusal(url).message
+
+
+def test_a_variable_that_is_not_utf_8_is_named() -> None:
+    with pytest.raises(UsageError, match="the password from PGPASSWORD holds bytes that are not UTF-8"):
+        resolve_target(database_url="postgresql://u@h/d", service=None, environ={"PGPASSWORD": "p\udcff"})
 
 
 def test_a_password_with_raw_at_signs_is_understood() -> None:

@@ -105,6 +105,8 @@ class OutputOptions:
             raise UsageError(message, hint="leave one of them out")
         for path in self.output or ():
             self.file_format(path)
+            if path.is_dir():
+                raise UsageError(f"--output {path}: that is a directory", hint="name a file in it")
             if not path.absolute().parent.is_dir():
                 message = f"--output {path}: there is no directory {path.absolute().parent}"
                 raise UsageError(message, hint="create the directory, or name another file")

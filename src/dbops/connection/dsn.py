@@ -130,6 +130,8 @@ def parse_dsn(text: str, *, origin: str) -> Dsn:
     remember_url(text)
     if "\0" in text:
         raise _malformed(origin, "it holds a NUL byte")
+    if not is_utf8(text):
+        raise _malformed(origin, "it holds bytes that are not UTF-8")
     if jdbc := _JDBC.match(text):
         pairs = _jdbc_pairs(text[jdbc.end() :], origin)
     elif driver := _DRIVER.match(text):
@@ -148,6 +150,15 @@ def split_secrets(parameters: Mapping[str, str]) -> Dsn:
         remember(secret)
     public = {key: value for key, value in parameters.items() if key not in SECRET_KEYWORDS and value}
     return Dsn(public, secrets)
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether `text`, which may come from a variable or an argument, was bytes of UTF-8 there."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_port(text: str) -> bool:

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self, assert_never
 
 from dbops import __version__
-from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, is_port, nearest, parse_dsn, split_secrets
+from dbops.connection.dsn import DEFAULT_PORT, KEYWORDS, is_port, is_utf8, nearest, parse_dsn, split_secrets
 from dbops.connection.service_file import read_service
 from dbops.errors import NoTargetError, UsageError
 from dbops.secrets import remember, say_aloud
@@ -253,6 +253,9 @@ def _complete(found: dict[str, tuple[str, str]], environ: Mapping[str, str]) -> 
         usual = Path(environ["HOME"], ".pgpass")
         if _is_file(usual):
             found["passfile"] = (str(usual), "default")
+    for key, (value, where) in found.items():
+        if not is_utf8(value):
+            raise UsageError(f"the {key} from {where} holds bytes that are not UTF-8", hint=f"name another {key}")
     return Target.from_parameters(
         {key: value for key, (value, _) in found.items()},
         origins={key: where for key, (_, where) in found.items()},
