@@ -253,13 +253,18 @@ def _complete(found: dict[str, tuple[str, str]], environ: Mapping[str, str]) -> 
         usual = Path(environ["HOME"], ".pgpass")
         if _is_file(usual):
             found["passfile"] = (str(usual), "default")
-    for key, (value, where) in found.items():
-        if not is_utf8(value):
-            raise UsageError(f"the {key} from {where} holds bytes that are not UTF-8", hint=f"name another {key}")
+    _refuse_bytes(found)
     return Target.from_parameters(
         {key: value for key, (value, _) in found.items()},
         origins={key: where for key, (_, where) in found.items()},
     )
+
+
+def _refuse_bytes(found: Mapping[str, tuple[str, str]]) -> None:
+    """Raise UsageError for a value that is not text, as a variable may hold it: libpq could not be told it."""
+    for key, (value, where) in found.items():
+        if not is_utf8(value):
+            raise UsageError(f"the {key} from {where} holds bytes that are not UTF-8", hint=f"name another {key}")
 
 
 def _is_file(path: Path) -> bool:
