@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -251,6 +251,53 @@ def test_grants_on_columns_are_enough_to_probe_with(planted: Plant, probe: Probe
     assert {"public.docs": Outcome.PASS} == probe(target).outcomes()
     planted("drop policy own on public.docs", OPEN)
     assert {"read foreign", "insert foreign", "blind update"} <= probe(target).leaks()
+
+
+@pytest.mark.parametrize(("default", "check", "outcome"), [
+    ("nullif(current_setting('app.org_id', true), '')::bigint", "true", Outcome.PASS),
+    ("1", f"org_id = {TENANT}", Outcome.PASS), ("1", "true", Outcome.LEAK), ("null", "org_id is null", Outcome.LEAK),
+])  # fmt: skip
+def test_a_role_that_may_not_say_whose_a_new_row_is_inserts_what_the_default_makes_of_it(
+    planted: Plant, probe: Probe, default: str, check: str, outcome: Outcome
+) -> None:
+    target = planted(
+        DOCS,
+        HEALTHY.replace("using", "for select using").partition(" with check")[0],
+        f"create policy new on public.docs for insert with check ({check});"
+        f"alter table public.docs alter column org_id drop not null, alter column org_id set default {default};"
+        f"revoke insert on public.docs from {APP}; grant insert (note) on public.docs to {APP}",
+    )
+    probed = probe(target)
+    assert outcome is probed.verdict().outcome
+    found = [one.outcome for one in probed.verdict().observations if one.probe == "insert by default"]
+    assert outcome in found
+    assert len(found) == 2
+
+
+def test_inserts_that_leave_a_key_to_its_default_move_no_sequence(
+    planted: Plant, probe: Probe, run_sql: Callable[..., Any]
+) -> None:
+    """Nothing brings a sequence back: it would be a trace of the probes."""
+    target = planted(
+        DOCS,
+        HEALTHY,
+        "create table public.items (org_id bigint not null, id serial primary key, note text);"
+        "insert into public.items (org_id, note) select org_id, note from public.docs;"
+        f"alter table public.items owner to {OWNER}; alter table public.items enable row level security;"
+        + HEALTHY.replace("docs", "items")
+        + f"revoke insert on public.docs from {APP};"
+        f"grant insert (org_id, note), select, delete on public.docs, public.items to {APP};"
+        f"grant usage on sequence public.items_id_seq to {APP};"
+        "create view public.notes with (security_invoker = true) as select org_id, note from public.items;"
+        f"grant select, insert on public.notes to {APP}",
+    )
+    where = "select last_value from public.docs_id_seq union all select last_value from public.items_id_seq"
+    before = run_sql(target, where)
+    probed = probe(target)
+    assert dict.fromkeys(("public.docs", "public.items", "public.notes"), Outcome.PASS) == probed.outcomes()
+    inserts = [one for one in probed.proof.verdicts if any(seen.probe == "insert own" for seen in one.observations)]
+    assert len(inserts) == 3
+    assert before == run_sql(target, where)
 
 
 def test_a_role_that_may_only_delete_proves_nothing_by_deleting_nothing(planted: Plant, probe: Probe) -> None:

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from dbops.drill.isolation import statements
 from dbops.drill.isolation.listed import ListedProbe
-from dbops.drill.isolation.population import Population
+from dbops.drill.isolation.population import Population, unknown_tenant
 from dbops.drill.isolation.surfaces import SurfaceProbe
 from dbops.drill.isolation.tables import TableProbe
 from dbops.drill.isolation.targets import read_definers, read_grants, read_tables, read_views
@@ -19,7 +20,7 @@ from dbops.drill.isolation.verdicts import Case, Observation, Outcome, Verdict
 from dbops.drill.isolation.writes import WriteProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from dbops.drill.isolation.stage import Actor, Stage
     from dbops.drill.isolation.targets import Grants, TenantTable, View
@@ -53,6 +54,8 @@ class RoleProbe:
         cases: list[tuple[TableProbe, Case]] = []
         for table in self.tables:
             if grants[table.oid].anything:
+                if grants[table.oid].inserts:
+                    self._still(table, grants[table.oid].inserts)
                 population = self.populations[table.oid]
                 probe = TableProbe(self.stage, table, grants[table.oid], self.actor, population)
                 cases.append((probe, Case(table.label, self.actor.role)))
@@ -74,6 +77,12 @@ class RoleProbe:
         if self.with_surfaces and (pair := self._pair()):
             yield from self._surfaces(pair)
 
+    def _still(self, table: TenantTable, given: Collection[str]) -> None:
+        """Have values for defaults that move a sequence, where an insert gives only some columns."""
+        for column in table.columns:
+            if column.moves_sequence and column.name not in given:
+                self.stage.try_to(statements.default_to(table, column, unknown_tenant(column)))
+
     def _foreign(self) -> Iterator[Verdict]:
         """Yield that nothing can be told of the foreign tables with a tenant column that the role reaches."""
         grants = read_grants(self.stage.connection, self.actor.role, [table.oid for table in self.foreign])
@@ -87,6 +96,8 @@ class RoleProbe:
         grants = read_grants(self.stage.connection, self.actor.role, [table.oid for table in self.listed])
         for table in self.listed:
             if pair and grants[table.oid].anything:
+                if grants[table.oid].inserts:
+                    self._still(table, grants[table.oid].inserts)
                 known = next(one for one in self.populations.values() if pair[0] in one.tenants)
                 population = Population(known.unknown, list(pair), dict.fromkeys(pair, 0))
                 probe = ListedProbe(self.stage, table, grants[table.oid], self.actor, population)
@@ -135,6 +146,8 @@ class RoleProbe:
         population = Population("", list(pair), dict.fromkeys(pair, 1))
         beneath = tuple(one for one in self.tables if one.oid in view.sources)
         granted = grants.limited_to(table.updatable)
+        for source in beneath if granted.inserts else ():
+            self._still(source, ())  # what the view calls its columns is not known
         known = {column.name: column for one in beneath for column in one.columns}
         # The catalog tells of a view's columns only what they are made of, not what may be written to them.
         table = replace(table, columns=tuple(known.get(one.name, one) for one in table.columns))

@@ -63,6 +63,22 @@ def count_rows(relation: sql.Identifier, column: str | None, tenant: str | None)
     ).format(own=own, column=sql.Identifier(column), relation=relation)
 
 
+def count_others(table: TenantTable, tenant: str) -> sql.Composed:
+    """Return the statement for the number of rows that are not a tenant's."""
+    return sql.SQL("select pg_catalog.count(*) from {} as probed where ({}) is not true").format(
+        table.identifier, is_of(table, tenant)
+    )
+
+
+def default_to(table: TenantTable, column: Column, text: str) -> sql.Composed:
+    """Return what has a column's default be a value instead of what moves a sequence, which no rollback brings back."""
+    names = {"table": table.identifier, "column": sql.Identifier(column.name), "value": value_of(column, text)}
+    return sql.SQL(
+        "alter table {table} alter column {column} drop identity if exists;"
+        " alter table {table} alter column {column} set default {value}"
+    ).format(**names)
+
+
 def count_some(table: TenantTable, limit: int) -> sql.Composed:
     """Return the statement for the rows in sight, up to `limit`."""
     return sql.SQL("select pg_catalog.count(*) from (select from {} limit {}) as cut").format(

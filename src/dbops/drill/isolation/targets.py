@@ -52,6 +52,11 @@ class Column:
     counted: bool = False
 
     @property
+    def moves_sequence(self) -> bool:
+        """Whether a row that says nothing of it moves a sequence, which no rollback brings back."""
+        return self.identity != "" or self.counted
+
+    @property
     def surrogate(self) -> bool:
         """Whether its values are handed out by the database and mean nothing."""
         return self.base in _SURROGATES and (self.identity != "" or self.default)

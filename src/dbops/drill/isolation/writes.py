@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psycopg import sql
+
 from dbops.drill.isolation import statements
 from dbops.drill.isolation.stage import Answer
 from dbops.drill.isolation.verdicts import Observation, Outcome, of_foreign_write, of_own_write
@@ -19,12 +21,11 @@ from dbops.quantities import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg import sql
-
     from dbops.drill.isolation.population import Population
     from dbops.drill.isolation.stage import Actor, Stage
     from dbops.drill.isolation.targets import Column, Grants, TenantTable
 
+_RESET_ROLE = sql.SQL("reset role")
 # Keys that tenants have to share.
 _OF_THE_WHOLE_SYSTEM: dict[tuple[str, ...], str] = {
     ("credential_id",): "WebAuthn registers a credential once in the whole system; its id is a large random number",
@@ -56,6 +57,9 @@ class WriteProbe:
 
     def _inserts(self, actor: Actor, own: str, other: str) -> Iterator[Observation]:
         """Yield whether another tenant's row is let in: one of nulls, and a whole one."""
+        if self.grants.inserts and self.table.tenant not in self.grants.inserts and not self.beneath:
+            yield self._insert_by_default(actor, own, other)
+            return
         mine, others = self._insert_of(own, full=False), self._insert_of(other, full=False)
         if mine is None or others is None:
             return
@@ -72,6 +76,31 @@ class WriteProbe:
         if whole is not None and whole != others:
             answer = self.stage.attempt(actor, whole)
             yield written("insert foreign, whole row", answer, of_foreign_write(answer), own)
+
+    def _insert_by_default(self, actor: Actor, own: str, other: str) -> Observation:
+        """Return whose a row becomes by default where the role may not say it: the restorer looks, in one probe."""
+        pattern = self.population.samples.get(other, {})
+        columns = [one for one in self.table.writable if one.name in self.grants.inserts]
+        # Nothing that would be in conflict with the row it was taken from, where that can be.
+        values = {
+            one.name: statements.value_of(one, None if one.nullable and not one.domain else pattern.get(one.name))
+            for one in columns
+        }
+        count = statements.count_others(self.table, own)
+        before = self.stage.attempt(None, count)
+        answer = self.stage.several(actor, [statements.insert(self.table, columns, values), _RESET_ROLE, count])
+        if before.refused or (answer.refused and of_foreign_write(answer) is not Outcome.PASS):
+            words = "whose a row becomes by default could not be seen"
+            return written("insert by default", answer, Outcome.INCONCLUSIVE, own, words=words)
+        more = 0 if answer.refused else answer.values[0] - before.values[0]
+        return Observation(
+            probe="insert by default",
+            outcome=Outcome.LEAK if more else Outcome.PASS,
+            tenant=own,
+            rows=None if answer.refused else more,
+            sqlstate=answer.sqlstate,
+            words="a row that it inserts without saying whose becomes another tenant's" if more else "",
+        )
 
     def _insert_of(self, tenant: str, *, full: bool) -> sql.Composed | None:
         """Return the insert of a row of a tenant, or None where the role may not, or no row could be a pattern.
