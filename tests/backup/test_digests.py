@@ -82,6 +82,80 @@ def test_every_change_of_a_value_changes_the_digest(change: str, database: Targe
     assert before != _digest(database, "a")
 
 
+_PAIRS = {
+    "boolean": ("true", "false"),
+    "bytea": (r"'\x00'", r"'\x0000'"),
+    "smallint": ("0", "256"),
+    "integer": ("0", "65536"),
+    "oid": ("0", "4294967295"),
+    "date": ("'infinity'", "'2026-03-29'"),
+    "uuid": ("'00000000-0000-0000-0000-000000000000'", "'00000000-0000-0000-0000-000000000001'"),
+    "text": ("''", "' '"),
+    "text collate de": ("'a'", "'A'"),
+    "varchar(9)": ("'a'", "'a '"),
+    # The hash of eight bytes folds them: it says the same of both.
+    "bigint": ("-1", "4294967295"),
+    "timestamp": ("'2000-01-01 00:00:00'", "timestamp '2000-01-01' + interval '4294967297 us'"),
+    "timestamptz": ("'2000-01-01 00:00:00+00'", "timestamptz '2000-01-01 00:00+00' + interval '4294967297 us'"),
+    # Equal, and not the same.
+    "numeric": ("1.0", "1.00"),
+    "double precision": ("0", "'-0'"),
+    "char(3)": ("'a'", "'b'"),
+    "json": ("'{}'", "'{ }'"),
+    "interval": ("'1 day'", "'24 hours'"),
+    "numeric[]": ("array[1.0]", "array[1.00]"),
+    "time": ("'00:00'", "'00:00:01'"),
+}
+
+
+@pytest.mark.parametrize("type_", _PAIRS)
+def test_of_every_type_what_reads_otherwise_has_another_digest(type_: str, database: Target, run_sql: Any) -> None:
+    one, other = _PAIRS[type_]
+    run_sql(database, "create collation de (provider = icu, locale = 'de-u-ks-level2', deterministic = false)")
+    run_sql(database, f"create table a (i int, v {type_}); insert into a values (1, {one}), (2, {other}), (3, null)")
+    digests = [_digest(database, "a")]
+    for first, second, third in ((other, one, "null"), (one, one, "null"), (one, other, one), ("null", other, one)):
+        run_sql(database, f"truncate a; insert into a values (1, {first}), (2, {second}), (3, {third})")
+        digests.append(_digest(database, "a"))
+    assert len(digests) == len(set(digests))
+
+
+def test_two_columns_that_exchange_their_values_change_the_digest(database: Target, run_sql: Any) -> None:
+    run_sql(database, "create table a (x int, y int, v text, w text); insert into a values (1, null, 'a', '')")
+    digests = [_digest(database, "a")]
+    for change in ("x = y, y = x", "v = w, w = v", "v = null", "x = 0"):
+        run_sql(database, f"update a set {change}")
+        digests.append(_digest(database, "a"))
+    assert len(digests) == len(set(digests))
+
+
+def test_columns_in_another_order_have_the_same_digest(database: Target, run_sql: Any) -> None:
+    run_sql(database, "create table a (gone int, v text, d float, i int); alter table a drop column gone")
+    run_sql(database, "create table b (i int, v text, d float); insert into a values ('x', 0.1, 1), (null, 7, 2)")
+    run_sql(database, "insert into b select i, v, d from a")
+    read = _read(database)
+    assert (read["a"].digest, "values") == (read["b"].digest, (read["b"].digest or "").partition("/")[0])
+
+
+@pytest.mark.parametrize("mode", [DigestMode.FULL, DigestMode.BUCKETS])
+def test_digests_of_the_text_of_rows_are_still_read(
+    mode: DigestMode, database: Target, run_sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As older versions took them, and as a server of version 13 does."""
+    run_sql(database, MOST_TYPES)
+    usual = _read(database, mode, 17)
+    monkeypatch.setattr("dbops.backup.digests.can_hash_values", lambda _: False)
+    recorded = _read(database, mode, 17)
+    assert ["hash", "values"] == [(read["many"].digest or "").partition("/")[0] for read in (recorded, usual)]
+    with read_only(database) as session:
+        tables = read_tables(session)
+        with pytest.raises(UnavailableError, match="other way round"):
+            read_rows(session, same_readings(usual.values(), tables))
+    monkeypatch.undo()
+    with read_only(database) as session:
+        assert list(recorded.values()) == read_rows(session, same_readings(recorded.values(), tables))
+
+
 def test_a_column_with_the_name_of_the_alias_does_not_stand_for_the_row(database: Target, run_sql: Any) -> None:
     run_sql(database, 'create table a (t text, "T" int, other int); insert into a values (1, 1, 1)')
     before = _digest(database, "a")
@@ -92,7 +166,7 @@ def test_a_column_with_the_name_of_the_alias_does_not_stand_for_the_row(database
 def test_empty_tables_and_tables_without_columns_have_digests(database: Target, run_sql: Any) -> None:
     run_sql(database, "create table none (i int); create table bare (); insert into bare default values")
     read = _read(database)
-    assert (0, "hash/all:0:0") == (read["none"].rows, read["none"].digest)
+    assert (0, "values/all:0:0") == (read["none"].rows, read["none"].digest)
     assert 1 == read["bare"].rows
     assert read["bare"].digest not in {None, "hash/all:0:0"}
 
@@ -144,11 +218,11 @@ def test_a_hundred_buckets_hold_every_row_once(key: str, database: Target, run_s
     assert [1000] == sorted({one.rows for one in reads})
     assert 1000 == sum(one.scope.checked for one in reads if one.scope)
     assert BUCKETS == len({one.digest for one in reads})
-    assert all(re.fullmatch(rf"hash/{bucket}of100:-?\d+:-?\d+", one.digest or "") for bucket, one in enumerate(reads))
+    assert all(re.fullmatch(rf"values/{bucket}of100:-?\d+:-?\d+", one.digest or "") for bucket, one in enumerate(reads))
     # The sums of all buckets are the sums of the whole.
     sums = [tuple(map(int, (one.digest or "").split(":")[1:])) for one in reads]
     whole = _digest(database, "a")
-    assert f"hash/all:{sum(high for high, _ in sums)}:{sum(low for _, low in sums)}" == whole
+    assert f"values/all:{sum(high for high, _ in sums)}:{sum(low for _, low in sums)}" == whole
 
 
 def test_a_table_without_a_key_is_read_whole_when_small_and_counted_when_not(database: Target, run_sql: Any) -> None:
@@ -180,7 +254,9 @@ def test_each_backup_reads_the_next_bucket(database: Target, run_sql: Any, back_
     run_sql(database, "create table a (id int primary key); insert into a select generate_series(1, 300)")
     options = BackupOptions(digest=DigestMode.BUCKETS)
     found = [back_up(database, options).manifest.tables[0] for _ in range(3)]
-    assert ["hash/0of100", "hash/1of100", "hash/2of100"] == [(one.digest or "").partition(":")[0] for one in found]
+    assert ["values/0of100", "values/1of100", "values/2of100"] == [
+        (one.digest or "").partition(":")[0] for one in found
+    ]
     assert [(3, 300)] * 3 == [(one.scope.checked, one.scope.total) for one in found if one.scope]
 
 

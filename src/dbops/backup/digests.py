@@ -2,21 +2,23 @@
 
 Rules, in order:
 
-1. A restored table holds its rows in another order, so the digest is a sum over rows: of two 64-bit hashes of
-   (t.*)::text, as numeric. XOR would not do: two equal rows cancel each other out. The hash is the one that partitions
-   are chosen by, which every major computes alike, at less than half the price of md5; a server whose bytes stand the
-   other way round computes another one, and takes md5. It is against accidents; against people there is the SHA-256 of
-   the dump.
-2. `(t.*)`, never `t`: in a table with a column named `t` that is the column, and all others would go unchecked.
-3. A child of an inherited table may get its columns back in another order; for it they are named, sorted.
+1. A restored table holds its rows in another order, so the digest is a sum over rows: of two 64-bit hashes of each, as
+   numeric. XOR would not do: two equal rows cancel each other out. The hash is the one that partitions are chosen by,
+   which every major computes alike, at less than half the price of md5; a server whose bytes stand the other way round
+   computes another one, and takes md5. It is against accidents; against people there is the SHA-256 of the dump.
+2. What is hashed of a row is the hash of its values (`valued.py`), where the server knows that and text is saved, else
+   (t.*)::text. The hash of values is hashed once more: by itself it is a sum over the columns, and a sum of sums would
+   not see two rows exchange a value.
+3. `(t.*)`, never `t`: in a table with a column named `t` that is the column, and all others would go unchecked. A child
+   of an inherited table may get its columns back in another order; for it they are named, sorted.
 4. Everything that text depends on is pinned for the transaction, and row-level security may not hide a row: a digest of
    half the rows would match a backup of half the rows.
 5. `from only`, since partitions and children are read by themselves.
 6. Reading happens in savepoints that are rolled back: a scan locks every index of its table, and on thousands of tables
    those locks alone would fill the server's lock table.
 
-A digest says how it was taken (`hash/all:…`, or `hash/17of100:…` for one bucket of keys), so that it can be taken again
-on a copy. What this does not do: read large objects, or compare (`dbops.drill.compare`).
+A digest says how it was taken (`values/all:…`, or `values/17of100:…` for one bucket of keys), so that it can be taken
+again on a copy. What this does not do: read large objects, or compare (`dbops.drill.compare`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from dbops.backup.source import read_sql
+from dbops.backup.valued import can_hash_values, read_columns, values_of, worth_it
 from dbops.errors import UnavailableError
 from dbops.model import Scope, TableCount
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dbops.backup.source import TableFacts
+    from dbops.backup.valued import Column
     from dbops.connection.session import Session
 
 BUCKETS = 100
@@ -52,7 +56,7 @@ PAGE = 8192
 # One statement reads several small tables: the round trips of 5,000 tables would take longer than their rows.
 _TABLES_AT_ONCE = 64
 _PAGES_AT_ONCE = 4096
-_DIGEST = re.compile(r"(?P<hash>hash|md5)/(?:all|(?P<bucket>\d{1,2})of100):-?\d+:-?\d+")
+_DIGEST = re.compile(r"(?P<hash>values|hash|md5)/(?:all|(?P<bucket>\d{1,2})of100):-?\d+:-?\d+")
 
 
 class DigestMode(enum.StrEnum):
@@ -65,13 +69,19 @@ class DigestMode(enum.StrEnum):
 
 
 class RowHash(enum.StrEnum):
-    """What is summed: two hashes of 64 bits with other seeds, or the halves of an md5."""
+    """What is summed: two hashes of 64 bits, of the hash of a row's values or of its text, or the halves of an md5."""
 
+    VALUES = "values"
     HASH = "hash"
     MD5 = "md5"
 
 
-_WORDS = {RowHash.HASH: "two 64-bit hashes", RowHash.MD5: "md5", None: "nothing"}
+_WORDS = {
+    RowHash.VALUES: "two 64-bit hashes of values",
+    RowHash.HASH: "two 64-bit hashes",
+    RowHash.MD5: "md5",
+    None: "nothing",
+}
 
 
 class Depth(enum.Enum):
@@ -84,12 +94,16 @@ class Depth(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one table is to be read; `bucket` is which of the hundred. No `hash`: the best that the server has."""
+    """How one table is to be read; `bucket` is which of the hundred. No `hash`: the best that the server has.
+
+    `columns` are those of the table, where its values are hashed.
+    """
 
     table: TableFacts
     depth: Depth
     bucket: int = 0
     hash: RowHash | None = None
+    columns: tuple[Column, ...] = ()
 
 
 def chosen_mode(mode: DigestMode, database_bytes: int) -> DigestMode:
@@ -145,7 +159,9 @@ def read_rows(
     """
     pin_text(session)
     found: list[TableCount] = []
-    for batch in _batches(_with_hashes(session, readings)):
+    known = _known_hashes(session, readings)
+    for wanted in _batches(readings):
+        batch = _with_hashes(session, wanted, known)
         with session.connection.transaction(force_rollback=True):
             rows = session.fetch_all(_statement(batch))
         by_index = {index: values for index, *values in rows}
@@ -154,16 +170,36 @@ def read_rows(
     return found
 
 
-def _with_hashes(session: Session, readings: Sequence[Reading]) -> list[Reading]:
-    """Return the readings with the hash of each decided; one round trip."""
-    usual = bool(session.fetch_all(_KNOWN_HASH)[0][0])
-    if not usual and any(one.hash is RowHash.HASH for one in readings):
+def _known_hashes(session: Session, readings: Sequence[Reading]) -> frozenset[RowHash]:
+    """Return what this server computes as all others do.
+
+    Raises UnavailableError where that is not what is asked for.
+    """
+    known = {RowHash.MD5}
+    if session.fetch_all(_KNOWN_HASH)[0][0]:
+        known.add(RowHash.HASH)
+        if can_hash_values(session):
+            known.add(RowHash.VALUES)
+    if any(one.hash not in {None, *known} for one in readings):
         raise UnavailableError(
             "the digests were taken on a machine whose bytes stand the other way round",
             hint='drill it on a machine of the source\'s architecture, or back up with digest = "counts"',
         )
-    chosen = RowHash.HASH if usual else RowHash.MD5
-    return [one if one.hash else replace(one, hash=chosen) for one in readings]
+    return frozenset(known)
+
+
+def _with_hashes(session: Session, readings: Sequence[Reading], known: frozenset[RowHash]) -> list[Reading]:
+    """Return the readings with the hash of each decided; one round trip, where values may be hashed."""
+    valued = {None, RowHash.VALUES} if RowHash.VALUES in known else set[RowHash | None]()
+    oids = [one.table.oid for one in readings if one.depth is not Depth.COUNT and one.hash in valued]
+    columns = read_columns(session, oids) if oids else {}
+    text = RowHash.HASH if RowHash.HASH in known else RowHash.MD5
+    return [_with_hash(one, tuple(columns.get(one.table.oid, ())), text) for one in readings]
+
+
+def _with_hash(one: Reading, columns: tuple[Column, ...], text: RowHash) -> Reading:
+    chosen = one.hash or (RowHash.VALUES if worth_it(columns) else text)
+    return replace(one, hash=chosen, columns=columns)
 
 
 def coverage(counts: Sequence[TableCount]) -> Scope:
@@ -235,7 +271,18 @@ _BUCKET_MD5 = (
     " sum(('x' || right(md5({row}::text), 16))::bit(64)::bigint) filter (where {wanted})"
     " from only {table} as t"
 )
+_ALL_VALUES = (
+    "select {index}, pg_catalog.count(*), count(*), sum(hashtextextended(h, 0)), sum(hashtextextended(h, 1))"
+    ' from (select hash_record_extended({row}, 0)::text collate "C" as h from only {table} as t offset 0) as rows'
+)
+_BUCKET_VALUES = (
+    "select {index}, pg_catalog.count(*), count(*) filter (where {wanted}),"
+    ' sum(hashtextextended(hash_record_extended({row}, 0)::text collate "C", 0)) filter (where {wanted}),'
+    ' sum(hashtextextended(hash_record_extended({row}, 0)::text collate "C", 1)) filter (where {wanted})'
+    " from only {table} as t"
+)
 _TEMPLATES = {
+    RowHash.VALUES: {Depth.ALL: _ALL_VALUES, Depth.BUCKET: _BUCKET_VALUES, Depth.COUNT: _COUNT},
     RowHash.HASH: {Depth.ALL: _ALL, Depth.BUCKET: _BUCKET, Depth.COUNT: _COUNT},
     RowHash.MD5: {Depth.ALL: _ALL_MD5, Depth.BUCKET: _BUCKET_MD5, Depth.COUNT: _COUNT},
 }
@@ -246,15 +293,17 @@ def _select(index: int, one: Reading) -> sql.Composed:
     return sql.SQL(_TEMPLATES[one.hash or RowHash.HASH][one.depth]).format(
         index=sql.Literal(index),
         table=sql.Identifier(one.table.schema, one.table.name),
-        row=_row(one.table),
+        row=_row(one),
         wanted=_wanted(one),
     )
 
 
-def _row(table: TableFacts) -> sql.Composable:
-    if table.inherited is None:
+def _row(one: Reading) -> sql.Composable:
+    if one.hash is RowHash.VALUES:
+        return values_of(one.columns)
+    if one.table.inherited is None:
         return sql.SQL("(t.*)")
-    return sql.SQL("row({})").format(_columns(table.inherited))
+    return sql.SQL("row({})").format(_columns(one.table.inherited))
 
 
 def _wanted(one: Reading) -> sql.Composable:
