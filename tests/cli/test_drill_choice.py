@@ -101,6 +101,8 @@ def test_the_command_to_give_again_looks_at_the_same_thing() -> None:
         " --allow-extension=a --allow-extension=b --no-canary --id=x --as-superuser"
         == again.view(Outcome(report_of("drill")), problem=False).same
     )
+    for backup, said in ((True, " --backup"), (False, " --no-backup"), (None, "")):
+        assert said == SuiteOptions(backup=backup).view(Outcome(report_of("suite")), problem=False).same
 
 
 @pytest.fixture

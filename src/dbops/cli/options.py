@@ -257,8 +257,8 @@ def _same(options: OutputOptions) -> str:
         value = getattr(options, name, None)
         flag = name.replace("_", "-")
         if isinstance(value, bool):
-            # Only --canary has a default of its own, and with it a negative.
-            repeated += f" --{flag}" if value else f" --no-{flag}" if name == "canary" else ""
+            # Only these have a default of their own, and with it a negative.
+            repeated += f" --{flag}" if value else f" --no-{flag}" if name in {"canary", "backup"} else ""
         elif value is not None:
             values = value if isinstance(value, list) else [value]
             repeated += "".join(f" --{flag}={shlex.quote(str(one))}" for one in values)

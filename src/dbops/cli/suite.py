@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -19,6 +19,8 @@ app = typer.Typer(rich_markup_mode=None)
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions(SuperuserOptions, FailOnOptions, DepthOptions):
     """What the backup, the drill and the audit need."""
+
+    what: ClassVar[tuple[str, ...]] = (*DepthOptions.what, "backup")
 
     backup: Annotated[
         bool | None,
