@@ -126,6 +126,13 @@ def test_root_with_a_private_tmpdir(
         assert (answers(server), server.directory.is_relative_to(tmp_path)) == (True, False)
 
 
+def test_a_tmpdir_whose_name_is_no_text_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nameless = tmp_path / "\udcff"
+    nameless.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(nameless))
+    assert nameless != places.base_directory(None, None)
+
+
 def test_root_that_names_a_private_directory_gets_one_clear_error(
     as_root: None, some_binaries: Binaries, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbops.connection.dsn import is_utf8
 from dbops.errors import PrivilegeError, UnavailableError
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def base_directory(user: RunAs | None, wanted: Path | None) -> Path:
             )
         return wanted.resolve()
     for folder in (temporary_directory(), *_USUAL):
-        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and (user is None or user.can_walk(folder)):
+        # A name that is not text could not be handed to libpq, as the directory of the socket is.
+        usable = is_utf8(str(folder)) and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+        if usable and (user is None or user.can_walk(folder)):
             return folder.resolve()
     raise UnavailableError("no temporary directory is writable here", hint="name one with TMPDIR")
 
