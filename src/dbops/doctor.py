@@ -24,6 +24,7 @@ from dbops.connection.places import temporary_directory
 from dbops.connection.server import ScratchServer
 from dbops.connection.session import read_only
 from dbops.errors import DbopsError, UnavailableError
+from dbops.evidence.keys import find_signer
 from dbops.files import directory_notes, secure_directory
 from dbops.model import Check, CheckStatus, Finding, Severity, utc_now
 
@@ -52,6 +53,7 @@ class Surroundings:
     backup_dir: Path
     config_file: Path | None
     environ: Mapping[str, str]
+    key: Path | None = None
     client_bindir: Path | None = None
     target_bindir: Path | None = None
 
@@ -121,6 +123,7 @@ def _machine(around: Surroundings) -> Iterator[Check]:
     yield _passed("configuration", str(file) if file else "no dbops.toml: defaults apply (dbops init writes one)")
     for name, directory in (("log-directory", around.log_dir), ("backup-directory", around.backup_dir)):
         yield _directory(name, directory)
+    yield _evidence_key(around)
     yield _space(around)
 
 
@@ -145,6 +148,14 @@ def _directory(name: str, directory: Path) -> Check:
     except DbopsError as error:
         return _wrong(name, Severity.ERROR, str(directory), error.message, why=why, fix=error.hint)
     return _passed(name, "; ".join((str(directory), *directory_notes(directory))))
+
+
+def _evidence_key(around: Surroundings) -> Check:
+    """Look at the key that reports are signed with; one that cannot be used has refused the run already."""
+    signer = find_signer(around.key, around.log_dir)
+    if signer is None:
+        return _passed("evidence-key", "none: reports are not signed (dbops evidence keygen makes one)")
+    return _passed("evidence-key", f"reports are signed with {signer.keyid[:16]}")
 
 
 def _existing(directory: Path) -> Path:

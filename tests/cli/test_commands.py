@@ -298,6 +298,14 @@ def test_the_doctor_passes_here_and_names_what_it_looked_at(dbops: Dbops, databa
     assert {"pass"} == {looked_at[name] for name in ("python", "driver", "database", "throw-away-server", "clock")}
 
 
+def test_the_doctor_tells_whether_reports_are_signed(dbops: Dbops, bare_environment: Path, tmp_path: Path) -> None:
+    key = tmp_path / "evidence.pem"
+    assert "reports are not signed" in dbops("doctor").out
+    assert 0 == dbops("evidence", "keygen", "--key", key).code
+    (bare_environment / "dbops.toml").write_text(f"[evidence]\nkey = '{key}'\n")
+    assert "reports are signed with" in dbops("doctor").out
+
+
 def test_the_doctor_names_the_grant_that_a_backup_lacks(
     dbops: Dbops, database: Target, url_of: UrlOf, run_sql: RunSql, server: ScratchServer
 ) -> None:

@@ -24,7 +24,8 @@ class DoctorOptions(ClientOptions, ServerOptions, BackupDirOptions, TargetOption
 def doctor(options: DoctorOptions) -> Outcome:
     """Say what dbops lacks here, and what to type.
 
-    Programs, versions, rights, disk space, directories. Without a database, only this machine is looked at.
+    Programs, versions, rights, disk space, directories, the evidence key. Without a database, only this machine is
+    looked at.
     """
     from dbops.cli.running import recorded, settings_of, target_or_none
     from dbops.doctor import Surroundings, examine
@@ -36,6 +37,7 @@ def doctor(options: DoctorOptions) -> Outcome:
         backup_dir=settings.backup_dir,
         config_file=settings.config_file,
         environ=settings.environment,
+        key=settings.evidence.key,
         client_bindir=options.client_bindir,
         target_bindir=settings.drill.target_bindir,
     )
