@@ -8,6 +8,7 @@ import pytest
 
 from dbops.connection.session import scratch
 from dbops.drill.isolation.live import probe_live
+from dbops.drill.isolation.live_table import LiveProbe
 from dbops.errors import DbopsError
 from dbops.evidence.run import Run
 from dbops.model import CheckStatus
@@ -17,11 +18,12 @@ from .conftest import APP, DOCS, HEALTHY, OPTIONS, OWNER, RESTORER, TENANT
 from .test_proof import evidence_of, isolation_of, leaks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dbops.connection.server import ScratchServer
     from dbops.connection.target import Target
+    from dbops.drill.isolation.verdicts import Observation
     from dbops.model import Report
 
     Live = Callable[..., Report]
@@ -161,6 +163,24 @@ def test_a_foreign_table_within_reach_is_named_as_not_tested(
     assert any(text.startswith(f"tenant isolation of public.remote as {APP}: a foreign") for text in report.not_tested)
 
 
+def test_a_table_that_is_locked_meanwhile_is_inconclusive_and_neither_passed_nor_broken(
+    planted: Callable[..., Target], live: Live, server: ScratchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = planted(DOCS, HEALTHY)
+    with scratch(server, target.database) as other:
+
+        def locked(self: LiveProbe) -> Iterator[Observation]:
+            other.execute("begin; lock table public.docs")
+            yield from untouched(self)
+
+        untouched = LiveProbe.untouched
+        monkeypatch.setattr(LiveProbe, "untouched", locked)
+        report = live(target)
+        other.execute("rollback")
+    assert (CheckStatus.ERROR, ()) == (isolation_of(report).status, isolation_of(report).findings)
+    assert any("(SQLSTATE 55P03)" in text for text in report.not_tested)
+
+
 def test_a_function_that_a_policy_calls_cannot_write(
     planted: Callable[..., Target], live: Live, run_sql: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
@@ -174,5 +194,8 @@ def test_a_function_that_a_policy_calls_cannot_write(
         reset role;
     """
     target = planted(DOCS, writing)
-    assert CheckStatus.PASS is not isolation_of(live(target)).status
+    report = live(target)
+    # That it cannot says nothing of whose rows are in sight.
+    assert (CheckStatus.ERROR, ()) == (isolation_of(report).status, isolation_of(report).findings)
+    assert any("its own rows could not be read (SQLSTATE 25006)" in text for text in report.not_tested)
     assert [(False,)] == run_sql(target, "select is_called from calls")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dbops.drill.isolation.policies import Simulation
-    from dbops.drill.isolation.stage import Actor, Stage
+    from dbops.drill.isolation.stage import Actor, Answer, Stage
     from dbops.drill.isolation.statements import Statement
     from dbops.drill.isolation.targets import Grants, TenantTable
 
@@ -95,7 +95,7 @@ class LiveProbe:
 
     def _read(self, own: str) -> Iterator[Observation]:
         answer = self.stage.attempt(self.actor.asking_for(own), self._counts(own))
-        yield from self._seen(answer.values, answer.sqlstate, own, "read")
+        yield from self._seen(answer, own, "read")
 
     def _kept_plan(self, own: str, other: str) -> Iterator[Observation]:
         execute = sql.SQL("execute dbops_kept")
@@ -111,17 +111,17 @@ class LiveProbe:
         )
         # By its name: behind a pooler, other statements of this connection are somebody else's.
         self.stage.attempt(None, sql.SQL("deallocate dbops_kept"))
-        yield from self._seen(answer.values, answer.sqlstate, other, "kept plan,")
+        yield from self._seen(answer, other, "kept plan,")
 
-    def _seen(self, values: tuple[int, ...], sqlstate: str | None, own: str, probe: str) -> Iterator[Observation]:
+    def _seen(self, answer: Answer, own: str, probe: str) -> Iterator[Observation]:
         expected = self.stage.attempt(None, self._counts(own))
-        if sqlstate or expected.refused:
-            outcome = Outcome.INCONCLUSIVE if expected.refused or sqlstate == "57014" else Outcome.BROKEN
-            state = sqlstate or expected.sqlstate
+        if answer.refused or expected.refused:
+            outcome = Outcome.INCONCLUSIVE if expected.refused or answer.untold else Outcome.BROKEN
+            state = answer.sqlstate or expected.sqlstate
             words = "its own rows could not be read"
             yield Observation(probe=f"{probe} own", outcome=outcome, tenant=own, sqlstate=state, words=words)
             return
-        mine, foreign = values
+        mine, foreign = answer.values
         yield Observation(
             probe=f"{probe} own",
             outcome=Outcome.PASS if mine == expected.values[0] else Outcome.BROKEN,

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from dbops.drill.isolation.statements import Statement
     from dbops.drill.isolation.token import Token
 
+# Classes of SQLSTATEs, and the one for a write where nothing can be written.
+_NO_ANSWER = frozenset({"08", "40", "53", "54", "55", "57", "58", "XX"})
+_READ_ONLY = "25006"
 _SAVEPOINT = sql.SQL("savepoint dbops_probe")
 _ONLY_READ = sql.SQL("set local transaction_read_only = on")
 _KEEP = sql.SQL("release savepoint dbops_probe")
@@ -54,8 +57,11 @@ class Answer:
 
     @property
     def untold(self) -> bool:
-        """Whether it was ended by something that says nothing about rights: time, memory, a crash."""
-        return self.sqlstate is not None and self.sqlstate[:2] in {"08", "40", "53", "54", "57", "58", "XX"}
+        """Whether it was ended by something that says nothing about rights: time, a lock, memory, a crash.
+
+        Or by the probe's own transaction, in which nothing can be written.
+        """
+        return self.sqlstate is not None and (self.sqlstate[:2] in _NO_ANSWER or self.sqlstate == _READ_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
