@@ -237,6 +237,17 @@ def test_a_table_of_one_tenant_that_takes_no_other_row_is_inconclusive_with_the_
     assert "a row of another could not be made (SQLSTATE 23514)" in why
 
 
+def test_a_tenant_column_may_be_called_anything(planted: Plant, server: ScratchServer) -> None:
+    """Also what a column of the self-check's tables would be called."""
+    target = planted(
+        DOCS,
+        HEALTHY,
+        "alter table public.docs rename column note to text; alter table public.docs rename column org_id to note",
+    )
+    probed = probe_in(server, target, IsolationOptions(columns=("note",), app_roles=(APP,)))
+    assert {"public.docs": Outcome.PASS} == probed.outcomes()
+
+
 def test_a_role_that_may_only_insert_is_proven_by_its_inserts(planted: Plant, probe: Probe) -> None:
     target = planted(DOCS, HEALTHY, f"revoke select, update, delete on public.docs from {APP}")
     assert {"public.docs": Outcome.PASS} == probe(target).outcomes()

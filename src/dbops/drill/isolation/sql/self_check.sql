@@ -2,10 +2,10 @@
 -- do everything. The names in braces are filled in as quoted identifiers and literals.
 grant usage on schema {schema} to {role};
 
-create table {right} ({tenant} {type} not null, note text);
-create table {wrong} ({tenant} {type} not null, note text);
-insert into {right} ({tenant}, note) values ({first}, 'a'), ({first}, 'b'), ({second}, 'c');
-insert into {wrong} ({tenant}, note) values ({first}, 'a'), ({first}, 'b'), ({second}, 'c');
+create table {right} ({tenant} {type} not null, dbops_note text);
+create table {wrong} ({tenant} {type} not null, dbops_note text);
+insert into {right} ({tenant}, dbops_note) values ({first}, 'a'), ({first}, 'b'), ({second}, 'c');
+insert into {wrong} ({tenant}, dbops_note) values ({first}, 'a'), ({first}, 'b'), ({second}, 'c');
 
 create policy everything on {right}
     using ({tenant} = (select nullif(pg_catalog.current_setting({setting}, true), '')::{type}))
