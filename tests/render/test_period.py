@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from dbops.evidence.answers import Answer, Answered, Property, Verification
 from dbops.evidence.period import Accepted, Counted, Failure, NotCounted, Period, Ran, Reached
 from dbops.evidence.trend import trend_of
 from dbops.model import ObjectiveStatus, Verdict
-from dbops.render.period import html_page, markdown_page, summary_lines
+from dbops.render.period import headline, html_page, markdown_page, summary_lines
 from dbops.render.terminal import clean
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ def test_a_page_says_all_there_is_to_say(make: object) -> None:
         "no statement that it is fulfilled",
     ):
         assert expected in text, expected
+
+
+def test_what_did_not_pass_is_said_beside_evidence_that_holds() -> None:
+    sound = replace(period_of("erp"), gaps=(), objectives=())
+    assert headline(HELD, sound) == "The evidence holds; 1 run did not pass, and none like it has passed since."
+    assert 'class="card verdict unsure"' in html_page(HELD, sound)
+    assert headline(HELD, replace(sound, failures=sound.failures[:1])) == "The evidence holds."
 
 
 def test_broken_evidence_is_the_first_thing_said() -> None:

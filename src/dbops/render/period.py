@@ -37,6 +37,8 @@ def headline(verification: Verification, period: Period) -> str:
         return "The evidence does not hold; what is said below counts only what verifies."
     if period.gaps or period.missed:
         return "The evidence holds, and it says no: there is a gap or a missed objective in this period."
+    if left := _unmended(period):
+        return f"The evidence holds; {counted(left, 'run')} did not pass, and none like it has passed since."
     return "The evidence holds."
 
 
@@ -63,7 +65,7 @@ def html_page(verification: Verification, period: Period) -> str:
         "period.html.j2",
         span=_span(period),
         headline=headline(verification, period),
-        kind={0: "good", 1: "unsure"}.get(verification.exit_code, "bad"),
+        kind={0: "unsure" if _unmended(period) else "good", 1: "unsure"}.get(verification.exit_code, "bad"),
         word={0: "holds", 1: "says no"}.get(verification.exit_code, "does not hold"),
         subject=verification.subject,
         answers=tuple((one, _KINDS[one.answer]) for one in verification.answers),
