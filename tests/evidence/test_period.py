@@ -10,10 +10,11 @@ import pytest
 
 from dbops.errors import ConnectionFailedError
 from dbops.evidence.answers import Question
+from dbops.evidence.collector import Collector
 from dbops.evidence.controls import control_map
 from dbops.evidence.examine import examine_log
 from dbops.evidence.keys import NO_TRUST, Trust
-from dbops.evidence.period import Collector, Period, answered_for
+from dbops.evidence.period import Period, answered_for
 from dbops.evidence.run import Run
 from dbops.model import Check, CheckStatus, Finding, Objective, ObjectiveStatus, Severity, TargetInfo, Verdict, Waiver
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dbops.evidence.answers import Answer, Answered, Property, Verification
-from dbops.evidence.period import Collector, Ran
+from dbops.evidence.collector import Collector
+from dbops.evidence.period import Ran
 from dbops.evidence.trend import trend_of
 from dbops.render.backup_page import backup_page
 from dbops.render.html import html_text

@@ -118,8 +118,9 @@ def report(options: EvidenceReportOptions) -> Outcome:
     objective.
     """
     from dbops.cli.running import settings_of
+    from dbops.evidence.collector import Collector
     from dbops.evidence.examine import examine_log
-    from dbops.evidence.period import Collector, answered_for
+    from dbops.evidence.period import answered_for
     from dbops.model import utc_now
     from dbops.render.period import html_page, markdown_page, summary_lines
 
