@@ -70,6 +70,34 @@ def swallow_a_signal() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+class Ending:
+    """Something in whose destructor a signal comes, where Python drops every exception."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+def meet(number: signal.Signals) -> None:
+    Ending(number)
+    time.sleep(5)
+
+
+def test_a_signal_in_a_destructor_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StoppedError), stoppable():
+        meet(signal.SIGTERM)
+    assert "" == capsys.readouterr().err
+
+
+def test_a_time_limit_in_a_destructor_is_not_lost() -> None:
+    with pytest.raises(TimeLimitError), stoppable(), time_limit(60):
+        meet(signal.SIGALRM)
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGALRM)
+    assert 0.0 == signal.getitimer(signal.ITIMER_REAL)[0]
+
+
 def test_a_run_whose_signal_somebody_swallowed_does_not_pass(tmp_path: Path) -> None:
     with stoppable(), pytest.raises(StoppedError) as raised, Run.start("audit", tmp_path / "logs", "index-audit"):
         swallow_a_signal()

@@ -1,9 +1,9 @@
 """A signal to stop as an exception in the main thread, once; the second one ends the process on the spot.
 
 Installed by the boundary around a whole command, so that `finally` blocks take down servers and children and the run is
-recorded as aborted. While a record is being written the signal waits. A time limit is an alarm of the same kind. The
-only state is the process's own table of handlers. What it does not do: catch SIGKILL; the next run finds out about that
-one.
+recorded as aborted. While a record is being written the signal waits. A time limit is an alarm of the same kind. What
+Python drops, an exception in a destructor, is raised again. The only state is the process's own table of handlers.
+What it does not do: catch SIGKILL; the next run finds out about that one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbops.errors import DbopsError, StoppedError, TimeLimitError
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
+# By then a destructor in which an exception was raised has ended.
+_AGAIN_SECONDS = 0.02
+
+
 class _Stopper:
     """The handler: raises StoppedError for the first signal, or keeps it while a record is being written."""
 
@@ -31,6 +36,7 @@ class _Stopper:
         self.first: int | None = None
         self._waiting: DbopsError | None = None
         self._held = 0
+        self._hook = sys.unraisablehook
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         if self.first is not None:
@@ -47,6 +53,15 @@ class _Stopper:
             self._waiting = error
             return
         raise error
+
+    def take_up(self, unraisable: Any) -> None:
+        """Raise in a moment what Python dropped: it came in a destructor, or as a weak reference was cleared."""
+        error = unraisable.exc_value
+        if isinstance(error, StoppedError | TimeLimitError):
+            signal.signal(signal.SIGALRM, lambda *_: self.interrupt(error))
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            self._hook(unraisable)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -71,9 +86,13 @@ def stoppable() -> Iterator[None]:
     deaf = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()
     heard = [number for number in _CAUGHT if number not in deaf]
     before = {number: signal.signal(number, stopper) for number in heard}
+    alarm, hook, sys.unraisablehook = signal.getsignal(signal.SIGALRM), sys.unraisablehook, stopper.take_up
     try:
         yield
     finally:
+        sys.unraisablehook = hook
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
         for number, handler in before.items():
             signal.signal(number, handler)
 
