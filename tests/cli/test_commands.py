@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -289,6 +292,17 @@ def test_init_declares_indexes_of_any_name(
     assert 0 == dbops("init", "--database-url", url_of(database)).code
     assert 2 == len(tomllib.loads((bare_environment / "dbops.toml").read_text())["expect"]["index"])
     assert 0 == dbops("audit", *SELECTED, "--database-url", url_of(database)).code
+
+
+def test_a_backup_is_made_though_nobody_reads_its_progress(
+    database: Target, url_of: UrlOf, bare_environment: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-m", "dbops", "backup", "--json", f"--database-url={url_of(database)}"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert (0, "pass") == (done.returncode, json.loads(done.stdout)["verdict"])
 
 
 def test_the_doctor_passes_here_and_names_what_it_looked_at(dbops: Dbops, database: Target, url_of: UrlOf) -> None:

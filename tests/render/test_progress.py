@@ -63,6 +63,24 @@ def test_nothing_moves_in_ci_or_on_a_dumb_terminal(monkeypatch: pytest.MonkeyPat
     assert "\x1b" not in stream.getvalue()
 
 
+class Unheard(Terminal):
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_work_goes_on_when_nobody_can_be_told(terminal: bool) -> None:
+    with showing(Unheard(terminal=terminal)) as progress:
+        work(progress)
+
+
 def test_quiet_draws_nothing() -> None:
     stream = Terminal()
     with showing(stream, quiet=True) as progress:

@@ -20,6 +20,7 @@ import typer
 from dbops.cli.options import Outcome, OutputOptions
 from dbops.errors import DbopsError, EvidenceNotKeptError, UsageError
 from dbops.render.formats import LISTABLE, Format, render
+from dbops.render.terminal import discard
 from dbops.secrets import redact
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _print_report(outcome: Outcome, options: OutputOptions, *, problem: bool = F
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard(sys.stdout)  # what is still buffered would fail again when the process ends
+        discard(sys.stdout)  # what is still buffered would fail again when the process ends
         raise _unwritable(error, outcome.kept) from error
 
 
@@ -190,7 +191,7 @@ def _deliver_failure(invocation: Invocation, error: BaseException) -> int:
         if options.wants_document() or report.steps or report.checks or report.reports:
             _print_report(outcome, options)
     except (OSError, DbopsError):
-        _discard(sys.stdout)  # the message below is what is left to say
+        discard(sys.stdout)  # the message below is what is left to say
     _explain_error(invocation, ours, report)
     return int(report.exit_code)
 
@@ -248,7 +249,7 @@ def explain(invocation: Invocation, message: str, hint: str | None) -> None:
         page.remedy(redact(hint or ""), indent=2)
         sys.stderr.flush()
     except OSError:
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
 def _say(text: str) -> None:
@@ -258,13 +259,5 @@ def _say(text: str) -> None:
 
 def _hang_up() -> int:
     """End quietly for a reader that went away, as the shell's own tools do."""
-    _discard(sys.stdout)
+    discard(sys.stdout)
     return _BROKEN_PIPE
-
-
-def _discard(stream: TextIO) -> None:
-    """Send what is left in a stream's buffer nowhere, so that the interpreter does not stumble over it at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

@@ -1,7 +1,8 @@
 """Draws the progress of operations on stderr: a moving bar where a person watches, a line per task elsewhere.
 
 Nothing moves in CI, in a pipe or on a dumb terminal: there a task says that it
-begins, and a long one how long it took, so that a log can be read afterwards. `--quiet` draws nothing.
+begins, and a long one how long it took, so that a log can be read afterwards. `--quiet` draws nothing. Where nobody
+can be told any more, by a pipe without a reader or a full disk, the work goes on in silence.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dbops.quantities import counted, duration, size
-from dbops.render.terminal import ASCII, clean, glyphs_for, on_terminal
+from dbops.render.terminal import ASCII, clean, discard, glyphs_for, on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,16 +31,40 @@ _WORTH_A_LINE_MS = 1000
 @contextlib.contextmanager
 def showing(stream: TextIO, *, quiet: bool = False, color: bool = True) -> Iterator[Progress]:
     """Hand out the progress that suits `stream`; whatever happens inside, the cursor is given back."""
+    heard = cast("TextIO", _Heard(stream))
     if quiet:
         yield Silence()
     elif on_terminal(stream, os.environ):
-        bars = Bars(stream, color=color)
+        bars = Bars(heard, color=color)
         try:
             yield bars
         finally:
             bars.clear()
     else:
-        yield Lines(stream)
+        yield Lines(heard)
+
+
+class _Heard:
+    """A stream on which nothing fails: a run is not worth less because nobody watches it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            discard(self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)
 
 
 def _amount(done: int, unit: str) -> str:

@@ -6,6 +6,7 @@ or direction-changing character visible.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -43,6 +44,14 @@ def glyphs_for(stream: TextIO) -> Glyphs:
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer nowhere, so that the interpreter does not stumble over it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def clean(text: str, *, keep: str = "") -> str:
