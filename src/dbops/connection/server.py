@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from dbops.connection import places, registry
+from dbops.connection.apart import make_apart
 from dbops.connection.process import ending, last_lines, run, start
 from dbops.connection.run_as import (
     NamespaceRefusedError,
@@ -210,7 +211,9 @@ class ScratchServer:
         self._around = Surroundings(run_as=user, inner_user=disguise, death_signal=signal.SIGQUIT)
         self.directory = self._lease(stack, places.base_directory(user, self._wanted_directory))
         self.binaries = places.reachable_programs(self.binaries, user, self.directory / "programs")
-        self.data_directory = self._own(self.directory / "data")
+        self.data_directory = self.directory / "data"
+        make_apart(self.data_directory)
+        self._give(self.data_directory)
         elsewhere = places.socket_base(self.directory, user, self._settings["port"])
         self.socket_directory = self._own((self._lease(stack, elsewhere) if elsewhere else self.directory) / "socket")
         self.log_path = self.data_directory / "log" / ("postgresql.json" if self._logs_json else "postgresql.log")
