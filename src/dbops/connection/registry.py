@@ -125,8 +125,9 @@ def _size(directory: Path) -> int:
 
 def end_processes_in(directory: Path) -> None:
     """End every PostgreSQL process that works in `directory`: immediate shutdown, in the end SIGKILL."""
-    _signal_until_gone(directory, signal.SIGQUIT, _SHUTDOWN_SECONDS)
-    _signal_until_gone(directory, signal.SIGKILL, 1.0)
+    # Looking takes a moment where many processes run: once is enough where there is none, as nearly always.
+    if not _signal_until_gone(directory, signal.SIGQUIT, _SHUTDOWN_SECONDS):
+        _signal_until_gone(directory, signal.SIGKILL, 1.0)
 
 
 def processes_in(directory: Path) -> list[int]:
@@ -279,13 +280,15 @@ def _is_leftover(directory: Path) -> bool:
     return bool(_NAME.fullmatch(directory.name)) and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
-def _signal_until_gone(directory: Path, number: int, seconds: float) -> None:
+def _signal_until_gone(directory: Path, number: int, seconds: float) -> bool:
+    """Tell whether they have all gone within so many seconds."""
     end = time.monotonic() + seconds
     while (pids := processes_in(directory)) and time.monotonic() < end:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         time.sleep(0.05)
+    return not pids
 
 
 def _postmaster_in(directory: Path) -> list[int]:
