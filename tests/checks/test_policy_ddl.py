@@ -89,7 +89,9 @@ def test_what_is_printed_of_a_database_leaves_nothing_to_say_and_nothing_to_prin
     catalog = snapshot(database)
     # The key that does not carry the tenant stays for a person to drop; the new one stands beside it.
     assert [] == tenancy_findings(catalog, policy, "public.visit")
-    assert ("-- public.visit: nothing is missing.",) == ddl_of(catalog, policy, "visit")
+    assert ("-- public.visit: nothing is missing; dbops audit judges the policies that are there.",) == ddl_of(
+        catalog, policy, "visit"
+    )
     commands = run_sql(database, "select polcmd from pg_policy where polrelid = 'visit'::regclass order by polname")
     assert [("*",), ("a",), ("r",)] == commands
     assert [(1,)] == rows_seen(database, app_role, "1", "select count(*) from visit")
@@ -132,7 +134,9 @@ def test_names_and_types_are_the_databases(
     assert any("""("Org Id" = (select nullif(current_setting('my.org', true), '')::uuid))""" in line for line in lines)
     assert 'alter table "Sales".old enable row level security, force row level security;' in lines
     run(database, lines)
-    assert ('-- "Sales"."Order": nothing is missing.',) == ddl_of(snapshot(database), policy, '"Sales"."Order"')
+    assert ('-- "Sales"."Order": nothing is missing; dbops audit judges the policies that are there.',) == ddl_of(
+        snapshot(database), policy, '"Sales"."Order"'
+    )
 
 
 def test_a_line_break_in_a_name_ends_no_comment() -> None:

@@ -97,7 +97,7 @@ def ddl_of(catalog: Catalog, policy: Policy, text: str) -> Lines:
         [*_companions(catalog, policy, _AFTER, judged)],
     )
     if not before and not policies and not after:
-        return (_comment(f"{judged.name}: nothing is missing."),)
+        return (_comment(f"{judged.name}: nothing is missing; dbops audit judges the policies that are there."),)
     return (
         *_header(judged.name, judged.column.name, tenancy),
         *before,
