@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def workspace(told: Callable[[str], None] | None = None) -> Iterator[Path]:
     """Yield a new 0700 directory that is gone afterwards; what killed runs left is swept first, and `told`."""
-    for directory in registry.sweep():
-        if told:
-            told(f"removed what a run that was killed had left: {directory}")
+    sweep_and_tell(told or (lambda _: None))
     lease = registry.lease(temporary_directory())
     try:
         yield lease.directory
     finally:
         lease.end()
+
+
+def sweep_and_tell(told: Callable[[str], object]) -> None:
+    """Remove what killed runs have left, and tell of each directory."""
+    for directory in registry.sweep():
+        told(f"removed what a run that was killed had left: {directory}")

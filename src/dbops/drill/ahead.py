@@ -19,8 +19,8 @@ import contextlib
 from typing import TYPE_CHECKING, Self
 
 from dbops.backup.background import Background
-from dbops.connection.registry import sweep
 from dbops.connection.server import ScratchServer
+from dbops.connection.workspace import sweep_and_tell
 from dbops.drill.needs import Needs
 from dbops.drill.programs import Programs, choose_programs, major_of
 from dbops.drill.room import require_room
@@ -153,7 +153,6 @@ def begun_early(
             likely = store.likely(database) if store else None
             if likely:
                 programs = programs_for(likely.manifest, options)
-                for directory in sweep():
-                    run.note(f"removed what a run that was killed had left: {directory}")
+                sweep_and_tell(run.note)  # making the server removes it, and tells nobody
                 ahead = stack.enter_context(ServerAhead(run, programs.server))
         yield ahead
