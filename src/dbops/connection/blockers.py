@@ -6,7 +6,7 @@ What it does not do: end anybody's session.
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
@@ -16,36 +16,40 @@ if TYPE_CHECKING:
 _MOST = 3  # are named
 
 
+class _Blocker(NamedTuple):
+    """A row of the statement; what another role's session is doing is None to who may not see it."""
+
+    schema: str
+    relation: str
+    granted: bool
+    pid: int
+    user: str | None
+    program: str | None
+    state: str | None
+    seconds: int | None
+
+
 def blockers(connection: psycopg.Connection[Any]) -> str | None:
     """Return who holds which relation against readers, in words; None where nobody is seen, or it cannot be asked."""
     try:
         found = connection.execute(_statement()).fetchall()
     except psycopg.Error:
         return None
-    named = "; ".join(_told(*row) for row in found[:_MOST])
+    named = "; ".join(_told(_Blocker(*row)) for row in found[:_MOST])
     return f"{named}; and others" if len(found) > _MOST else named or None
 
 
-def _told(  # noqa: PLR0913, PLR0917  (a row)
-    schema: str,
-    relation: str,
-    granted: bool,  # noqa: FBT001
-    pid: int,
-    user: str | None,
-    program: str | None,
-    state: str | None,
-    seconds: int | None,
-) -> str:
-    who = ", ".join(_described(user, program, state, seconds))
-    doing = "is locked by" if granted else "is about to be locked by"
-    return f"{schema}.{relation} {doing} process {pid}{f' ({who})' if who else ''}"
+def _told(one: _Blocker) -> str:
+    who = ", ".join(_described(one))
+    doing = "is locked by" if one.granted else "is about to be locked by"
+    return f"{one.schema}.{one.relation} {doing} process {one.pid}{f' ({who})' if who else ''}"
 
 
-def _described(user: str | None, program: str | None, state: str | None, seconds: int | None) -> Iterator[str]:
-    if user:
-        yield f"{program} of {user}" if program else f"of {user}"
-    if state:
-        yield state if seconds is None else f"{state} for {seconds} s"
+def _described(one: _Blocker) -> Iterator[str]:
+    if one.user:
+        yield f"{one.program} of {one.user}" if one.program else f"of {one.user}"
+    if one.state:
+        yield one.state if one.seconds is None else f"{one.state} for {one.seconds} s"
 
 
 def _statement() -> bytes:
